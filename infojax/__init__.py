@@ -1,0 +1,55 @@
+"""infojax: information theory for JAX programs.
+
+Entropies, divergences, information measures and couplings as pure functions that compose with
+jit, vmap and grad. The rooms load when they are first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from infojax.version import __version__
+
+if TYPE_CHECKING:
+    from infojax import couplings, divergences, entropies, information
+    from infojax.couplings import greedy_ebim, greedy_mec, mec_bottleneck
+    from infojax.divergences import kl_divergence
+    from infojax.entropies import entropy
+    from infojax.information import mutual_information
+
+_ROOMS = ("couplings", "divergences", "entropies", "information")
+_FUNCTIONS = {
+    "entropy": "entropies",
+    "greedy_ebim": "couplings",
+    "greedy_mec": "couplings",
+    "kl_divergence": "divergences",
+    "mec_bottleneck": "couplings",
+    "mutual_information": "information",
+}
+
+__all__ = [
+    "__version__",
+    "couplings",
+    "divergences",
+    "entropies",
+    "entropy",
+    "greedy_ebim",
+    "greedy_mec",
+    "information",
+    "kl_divergence",
+    "mec_bottleneck",
+    "mutual_information",
+]
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        return importlib.import_module(f"infojax.{name}")
+    if name in _FUNCTIONS:
+        value = getattr(importlib.import_module(f"infojax.{_FUNCTIONS[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'infojax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

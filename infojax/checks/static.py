@@ -1,0 +1,159 @@
+"""Static checks: rank, shape, type and options, known when a function is traced."""
+
+import numbers
+import operator
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+
+def floating(name: str, x: ArrayLike, *, min_ndim: int = 0, ndim: int | None = None) -> jax.Array:
+    """Takes an argument as an array of floating type.
+
+    Args:
+        name: what the caller's users call the argument.
+        x: an array, or nested lists of numbers.
+        min_ndim: the least number of axes.
+        ndim: the exact number of axes, if it is fixed.
+
+    Returns:
+        The array, in its own type.
+
+    Raises:
+        TypeError: it is no array, or not of floating type.
+        ValueError: it has too few or too many axes.
+    """
+    try:
+        array = jnp.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array; got {type(x).__name__} ({error}).") from None
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"{name} must have a floating type; got {array.dtype}.")
+    check_rank(name, array, min_ndim=min_ndim, ndim=ndim)
+    return array
+
+
+def check_rank(name: str, x: jax.Array, *, min_ndim: int = 0, ndim: int | None = None) -> None:
+    """Checks an argument's number of axes.
+
+    Args:
+        name: what the caller's users call the argument.
+        x: the array.
+        min_ndim: the least number of axes.
+        ndim: the exact number of axes, if it is fixed.
+
+    Raises:
+        ValueError: it has too few or too many axes.
+    """
+    if ndim is not None and x.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} axes; got shape {x.shape}.")
+    if x.ndim < min_ndim:
+        raise ValueError(f"{name} must have at least {min_ndim} axes; got shape {x.shape}.")
+
+
+def broadcast_shapes(**arrays: jax.Array) -> tuple[int, ...]:
+    """Checks that named arguments broadcast.
+
+    Args:
+        **arrays: the arguments by name.
+
+    Returns:
+        The broadcast shape.
+
+    Raises:
+        ValueError: they do not broadcast.
+    """
+    try:
+        return np.broadcast_shapes(*(np.shape(x) for x in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {np.shape(x)}" for name, x in arrays.items())
+        raise ValueError(f"shapes must broadcast; got {shapes}.") from None
+
+
+def square_matrix(name: str, x: ArrayLike) -> jax.Array:
+    """Takes an argument as square matrices of floating type over leading batch axes.
+
+    Args:
+        name: what the caller's users call the argument.
+        x: the matrices.
+
+    Returns:
+        The array.
+
+    Raises:
+        TypeError: it is not of floating type.
+        ValueError: its last two axes differ or are missing.
+    """
+    array = floating(name, x, min_ndim=2)
+    if array.shape[-1] != array.shape[-2]:
+        raise ValueError(f"{name} must be square in its last two axes; got shape {array.shape}.")
+    return array
+
+
+def choice(name: str, value: str, options: Sequence[str]) -> str:
+    """Checks that an option is one of the known ones.
+
+    Args:
+        name: what the caller's users call the argument.
+        value: what came.
+        options: what may come.
+
+    Returns:
+        `value`.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}; got {value!r}.")
+    return value
+
+
+def positive_integer(name: str, value: int) -> int:
+    """Checks a static size.
+
+    Args:
+        name: what the caller's users call the argument.
+        value: what came.
+
+    Returns:
+        `value` as a Python int.
+
+    Raises:
+        TypeError: it is not a whole number.
+        ValueError: it is below 1.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number; got {value!r}.") from None
+    if isinstance(value, bool) or number < 1:
+        raise ValueError(f"{name} must be at least 1; got {value!r}.")
+    return number
+
+
+def real_number(name: str, value: ArrayLike) -> jax.Array:
+    """Takes a real parameter (a Python number, or an array that may be traced).
+
+    Args:
+        name: what the caller's users call the argument.
+        value: what came.
+
+    Returns:
+        An array of floating type; whole numbers are converted.
+
+    Raises:
+        TypeError: it is not real.
+    """
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return jnp.asarray(float(value))
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a real number; got {type(value).__name__}.") from None
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        return array.astype(jnp.result_type(float))
+    return floating(name, array)

@@ -1,0 +1,178 @@
+"""Renyi and Tsallis entropies of every order, continuous through order one.
+
+Near order one both are written with u = (order - 1) log p and the ratios expm1(u) / u and
+log1p(s) / s, which are accurate at zero; elsewhere Renyi's is a log-sum-exp.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float
+
+from infojax import checks
+from infojax.numerics import (
+    expm1_ratio,
+    gated,
+    log1p_ratio,
+    narrow,
+    nats_to_base,
+    normalize_axes,
+    reduce_axes,
+    safe_log,
+    smallest_normal,
+    widen,
+)
+from infojax.numerics.reductions import Axis
+
+_NEAR_ONE = 0.1
+
+
+def checked_order(order: ArrayLike, *, finite: bool = False) -> tuple[jax.Array, jax.Array]:
+    """Takes the order of an entropy or a divergence.
+
+    Args:
+        order: a non-negative number, or an array of them.
+        finite: whether infinity is excluded.
+
+    Returns:
+        The order as an array, and where it is valid.
+
+    Raises:
+        TypeError: it is not real.
+        ValueError: eagerly, if it is negative, NaN, or infinite where it must be finite.
+    """
+    array = checks.real_number("order", order)
+    valid = (array >= 0) & (jnp.isfinite(array) if finite else True)
+    expected = "a non-negative finite number" if finite else "a non-negative number or infinity"
+    return array, checks.check_real("order", array, valid, expected)
+
+
+def _expand(order: jax.Array, axes: tuple[int, ...], ndim: int) -> jax.Array:
+    """Lays the axes of an array of orders along the batch axes of the masses."""
+    if order.ndim == 0:
+        return order
+    return jnp.expand_dims(order, axes) if order.ndim + len(axes) <= ndim else order
+
+
+@jax.jit
+def _powers(p: jax.Array, order: jax.Array) -> jax.Array:
+    """(p^order - p) / (order - 1), elementwise, with 0 where p is 0."""
+    log_p = safe_log(p)
+    return p * log_p * expm1_ratio((order - 1) * log_p)
+
+
+def renyi_entropy(
+    p: Float[Array, "..."],
+    order: ArrayLike,
+    *,
+    axis: Axis = -1,
+    base: float | None = None,
+    where: Bool[Array, "..."] | None = None,
+    keepdims: bool = False,
+) -> Float[Array, "..."]:
+    r"""Renyi entropy $H_\alpha(p) = \frac{1}{1-\alpha} \log \sum_k p_k^\alpha$.
+
+    Order 0 is the log of the support's size (Hartley), 1 Shannon's, 2 the collision entropy,
+    infinity $-\log \max p$; the function is continuous through 1, with its derivatives by `p`
+    and by `order`. At p_k = 0 the derivative by p_k is 0.
+
+    Args:
+        p: probabilities, summing to one along `axis`.
+        order: non-negative number or infinity, or an array of them that broadcasts with the
+            batch axes of `p`; may be traced.
+        axis: the axis or axes of one distribution; None for all.
+        base: the logarithm's base (2 for bits); None for nats.
+        where: entries that count.
+        keepdims: whether the reduced axes stay with size one.
+
+    Returns:
+        The entropy in units of `base`, of the shape of `p` without `axis`.
+
+    Raises:
+        TypeError: `p` is not of floating type, or `order` not real.
+        ValueError: `p` is not a distribution, or `order` is negative or NaN.
+
+    Reference:
+        Renyi, On Measures of Entropy and Information, 1961, equation (1.21).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from infojax import entropies
+        >>> p = jnp.array([0.5, 0.25, 0.25])
+        >>> print(entropies.renyi_entropy(p, jnp.inf, base=2))
+        1.0
+    """
+    given = checks.floating("p", p)
+    axes = normalize_axes(axis, given.ndim)
+    order, order_valid = checked_order(order)
+    valid = checks.check_distribution("p", given, axes, where)
+    (p,) = widen(given)
+    order = _expand(order.astype(p.dtype), axes, p.ndim)
+    order_valid = _expand(order_valid, axes, p.ndim)
+    nats = _renyi_nats(p, order, where, axes)
+    nats = gated(nats, valid, order_valid)
+    return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), given)
+
+
+def _renyi_nats(p, order, where, axes):
+    near = jnp.abs(order - 1) < _NEAR_ONE
+    excess = jnp.where(near, order - 1, 0)
+    slope = jnp.sum(_powers(p, 1 + excess), axes, where=where, keepdims=True)
+    around_one = -slope * log1p_ratio(excess * slope)
+
+    infinite = order == jnp.inf
+    far = jnp.where(near | infinite, 2, order)
+    support = p >= smallest_normal(p.dtype)
+    counted = support if where is None else support & where
+    log_sum = jax.nn.logsumexp(far * safe_log(p), axes, where=counted, keepdims=True)
+    largest = -jnp.log(jnp.max(p, axes, where=where, initial=0, keepdims=True))
+    return jnp.where(near, around_one, jnp.where(infinite, largest, log_sum / (1 - far)))
+
+
+def tsallis_entropy(
+    p: Float[Array, "..."],
+    order: ArrayLike,
+    *,
+    axis: Axis = -1,
+    where: Bool[Array, "..."] | None = None,
+    keepdims: bool = False,
+) -> Float[Array, "..."]:
+    r"""Tsallis entropy $S_q(p) = \frac{1}{q-1} \bigl(1 - \sum_k p_k^q\bigr)$.
+
+    Order 1 is Shannon's entropy in nats (the function is continuous through it), 2 the Gini
+    impurity, 0 the support's size minus one. At p_k = 0 the derivative by p_k is 0.
+
+    Args:
+        p: probabilities, summing to one along `axis`.
+        order: non-negative finite number, or an array of them that broadcasts with the batch
+            axes of `p`; may be traced.
+        axis: the axis or axes of one distribution; None for all.
+        where: entries that count.
+        keepdims: whether the reduced axes stay with size one.
+
+    Returns:
+        The entropy, of the shape of `p` without `axis`.
+
+    Raises:
+        TypeError: `p` is not of floating type, or `order` not real.
+        ValueError: `p` is not a distribution, or `order` is negative, infinite or NaN.
+
+    Reference:
+        Tsallis, Possible Generalization of Boltzmann-Gibbs Statistics, 1988, equation (1).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from infojax import entropies
+        >>> print(entropies.tsallis_entropy(jnp.array([0.5, 0.5]), 2))
+        0.5
+    """
+    given = checks.floating("p", p)
+    axes = normalize_axes(axis, given.ndim)
+    order, order_valid = checked_order(order, finite=True)
+    valid = checks.check_distribution("p", given, axes, where)
+    (p,) = widen(given)
+    order = _expand(order.astype(p.dtype), axes, p.ndim)
+    order_valid = _expand(order_valid, axes, p.ndim)
+    order = jnp.where(jnp.isfinite(order), order, 1)
+    value = jnp.sum(-_powers(p, order), axes, where=where, keepdims=True)
+    return narrow(reduce_axes(gated(value, valid, order_valid), axes, keepdims), given)

@@ -1,0 +1,29 @@
+"""Floating-point building blocks: precision, logarithms that are safe at zero, units."""
+
+from infojax.numerics.logarithms import (
+    expm1_ratio,
+    log1p_ratio,
+    safe_log,
+    xlogx,
+    xlogy,
+)
+from infojax.numerics.precision import narrow, probability_tolerance, smallest_normal, widen
+from infojax.numerics.reductions import gated, normalize_axes, reduce_axes
+from infojax.numerics.units import nats_to_base, rate_to_nats
+
+__all__ = [
+    "expm1_ratio",
+    "gated",
+    "log1p_ratio",
+    "narrow",
+    "nats_to_base",
+    "normalize_axes",
+    "probability_tolerance",
+    "rate_to_nats",
+    "reduce_axes",
+    "safe_log",
+    "smallest_normal",
+    "widen",
+    "xlogx",
+    "xlogy",
+]

@@ -1,0 +1,72 @@
+"""Axes of reductions, and the gate that turns the result of invalid input into NaN."""
+
+import operator
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+Axis = int | Sequence[int] | None
+
+
+def normalize_axes(axis: Axis, ndim: int, name: str = "axis") -> tuple[int, ...]:
+    """Turns an axis argument in the manner of numpy into a tuple of axes from 0.
+
+    Args:
+        axis: a number, several numbers, or None for all axes.
+        ndim: the number of axes of the array.
+        name: what the caller's users call the argument.
+
+    Returns:
+        The axes, in the order given.
+
+    Raises:
+        TypeError: an axis is not a whole number.
+        ValueError: an axis is out of range or stands there twice, or the array has no axis.
+    """
+    if ndim == 0:
+        raise ValueError(f"{name}={axis!r} needs an array with at least one axis; got a scalar.")
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, Sequence) else (axis,)
+    axes = []
+    for one in given:
+        try:
+            number = operator.index(one)
+        except TypeError:
+            raise TypeError(f"{name} must hold whole numbers; got {one!r}.") from None
+        if not -ndim <= number < ndim:
+            raise ValueError(f"{name}={one} is out of range for an array with {ndim} axes.")
+        axes.append(number % ndim)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{name} must name each axis once; got {axis!r}.")
+    return tuple(axes)
+
+
+def gated(value: jax.Array, *valid: jax.Array) -> jax.Array:
+    """NaN wherever an input was not valid, so that a wrong input never gives a plausible number.
+
+    Args:
+        value: a result.
+        *valid: boolean arrays that broadcast with it.
+
+    Returns:
+        `value` where all of `valid` hold, NaN elsewhere.
+    """
+    for condition in valid:
+        value = jnp.where(condition, value, jnp.nan)
+    return value
+
+
+def reduce_axes(value: jax.Array, axes: tuple[int, ...], keepdims: bool) -> jax.Array:
+    """Drops the reduced axes, which are of size one, unless they are to be kept.
+
+    Args:
+        value: a result whose reduced axes have size one.
+        axes: the reduced axes.
+        keepdims: whether they stay.
+
+    Returns:
+        `value`, without `axes` unless `keepdims`.
+    """
+    return value if keepdims else jnp.squeeze(value, axes)

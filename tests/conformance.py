@@ -1,0 +1,265 @@
+"""The one helper that takes any public function through what its users do with it.
+
+A `Case` says how to draw valid arguments; `check_case` then runs the function eagerly, under
+jit, vmap and grad (against finite differences), in float32, bfloat16 and x64, over batch shapes
+and masks, and on empty, extreme and invalid input.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental import checkify
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One public function with one setting of its options.
+
+    Attributes:
+        function: the public function.
+        draw: from a numpy generator and a batch shape to its array arguments in float64; `batch`
+            is always () where `batched` is False.
+        options: its keyword options.
+        label: tells apart several cases of one function.
+        batched: whether leading axes are batch axes (else batches go through vmap alone).
+        differentiable: the positions of the arguments to differentiate by.
+        smooth: whether central differences are meaningful at a random point.
+        masked: whether it takes `where` over the last axis of every argument.
+        half: whether it takes bfloat16.
+        half_tolerance: absolute and relative error allowed in bfloat16.
+        tolerance: relative error allowed between float32 and float64.
+        extremes: further arguments for which the value must not be NaN and every gradient must
+            be finite.
+        infinite: arguments whose value may be +inf and gradients infinite, but never NaN.
+        invalid: arguments and a pattern that the error must match.
+        traced_invalid: whether invalid values give NaN under jit and an error under checkify.
+        result: picks the array to compare from the result.
+    """
+
+    function: Callable
+    draw: Callable[[np.random.Generator, tuple[int, ...]], Sequence[np.ndarray]]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    label: str = ""
+    batched: bool = True
+    differentiable: tuple[int, ...] = (0,)
+    smooth: bool = True
+    masked: bool = False
+    half: bool = True
+    half_tolerance: float = 0.05
+    tolerance: float = 2e-5
+    extremes: Sequence[Sequence[np.ndarray]] = ()
+    infinite: Sequence[Sequence[np.ndarray]] = ()
+    invalid: Sequence[tuple[Sequence[np.ndarray], str]] = ()
+    traced_invalid: bool = True
+    result: Callable[[Any], jax.Array] = lambda value: value
+
+    def __str__(self) -> str:
+        return f"{self.function.__name__}{'-' + self.label if self.label else ''}"
+
+    def __call__(self, *arguments):
+        return self.result(self.function(*arguments, **self.options))
+
+
+def simplex(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random interior points of the simplex along the last axis."""
+    p = rng.uniform(0.2, 1.0, shape)
+    return p / p.sum(-1, keepdims=True)
+
+
+def joint_table(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """A random joint table without zeros."""
+    p = rng.uniform(0.1, 1.0, shape)
+    return p / p.sum()
+
+
+def one_hot(size: int, index: int = 0) -> np.ndarray:
+    """A point mass."""
+    return np.eye(size)[index]
+
+
+BAD_DISTRIBUTIONS = (
+    (np.array([0.5, 0.75, -0.25]), r"= -0\.25"),
+    (np.array([0.5, np.nan, 0.5]), "nan"),
+    (np.array([0.5, np.inf, 0.5]), "inf"),
+    (np.array([0.5, 0.25, 0.125]), r"sum of 0\.875"),
+    (np.zeros(0), "empty support"),
+)
+
+
+def bad_distributions(position: int = 0, *others: np.ndarray):
+    """Invalid argument lists with one bad distribution of three symbols at `position`."""
+    rows = []
+    for bad, pattern in BAD_DISTRIBUTIONS:
+        filler = [np.full(bad.shape, 1 / max(bad.size, 1)) if o is None else o for o in others]
+        rows.append(([*filler[:position], bad, *filler[position:]], pattern))
+    return tuple(rows)
+
+
+def _cast(arguments, dtype):
+    return tuple(
+        jnp.asarray(a, dtype) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
+        for a in arguments
+    )
+
+
+def _scalar(case: Case, weights):
+    return lambda *arguments: jnp.sum(case(*arguments) * weights)
+
+
+def _draw(case: Case, seed: int = 0, batch: tuple[int, ...] = ()):
+    return case.draw(np.random.default_rng(seed), batch if case.batched else ())
+
+
+def check_case(case: Case) -> None:
+    """Runs every check that applies to a case."""
+    with jax.enable_x64(True):
+        exact = np.asarray(case(*_cast(_draw(case), jnp.float64)))
+        assert exact.dtype == np.float64
+        _check_gradients(case)
+    assert np.all(np.isfinite(exact)), "the drawn point must have a finite value"
+    _check_float32(case, exact)
+    _check_transformations(case)
+    if case.half:
+        _check_half(case, exact)
+    if case.masked:
+        _check_mask(case)
+    _check_extremes(case)
+    _check_invalid(case)
+
+
+def _check_float32(case, exact):
+    arguments = _cast(_draw(case), jnp.float32)
+    value = case(*arguments)
+    assert value.dtype == jnp.float32
+    scale = np.maximum(np.abs(exact), 1e-2)
+    np.testing.assert_allclose(value / scale, exact / scale, rtol=0, atol=case.tolerance)
+    jitted = jax.jit(case.__call__)(*arguments)
+    np.testing.assert_allclose(jitted, value, rtol=1e-5, atol=1e-6)
+    arrays = tuple(np.asarray(a) for a in arguments)
+    np.testing.assert_array_equal(case(*arrays), value)
+
+
+def _check_transformations(case):
+    rows = [_cast(_draw(case, seed), jnp.float32) for seed in range(3)]
+    stacked = tuple(jnp.stack(column) for column in zip(*rows, strict=True))
+    expected = np.stack([np.asarray(case(*row)) for row in rows])
+    mapped = jax.vmap(case.__call__)(*stacked)
+    np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-6)
+    scanned = jax.lax.map(lambda row: case(*row), stacked)
+    np.testing.assert_allclose(scanned, expected, rtol=1e-5, atol=1e-6)
+    if case.batched:
+        np.testing.assert_allclose(case(*stacked), expected, rtol=1e-5, atol=1e-6)
+        batch = _cast(_draw(case, 1, (2, 3)), jnp.float32)
+        value = case(*batch)
+        assert value.shape[:2] == (2, 3)
+        one = case(*(a[1, 2] for a in batch))
+        np.testing.assert_allclose(value[1, 2], one, rtol=1e-5, atol=1e-6)
+        empty = case(*(a[:, :0] for a in batch))
+        assert empty.shape[:2] == (2, 0)
+    if case.differentiable and case.smooth:
+        gradient = jax.grad(_scalar(case, 1.0), case.differentiable)
+        per_row = jax.jit(jax.vmap(gradient))(*stacked)
+        alone = gradient(*rows[1])
+        for batch, single in zip(per_row, alone, strict=True):
+            np.testing.assert_allclose(batch[1], single, rtol=1e-4, atol=1e-5)
+
+
+def _check_gradients(case):
+    """Central differences along random directions, in float64."""
+    if not (case.differentiable and case.smooth):
+        return
+    rng = np.random.default_rng(7)
+    arguments = _cast(_draw(case, 3), jnp.float64)
+    weights = jnp.asarray(rng.uniform(0.5, 1.5, case(*arguments).shape))
+    scalar = _scalar(case, weights)
+    gradients = jax.grad(scalar, case.differentiable)(*arguments)
+    step = 1e-5
+    for position, gradient in zip(case.differentiable, gradients, strict=True):
+        x = np.asarray(arguments[position])
+        direction = rng.normal(size=x.shape)
+        ahead, behind = list(arguments), list(arguments)
+        # Checks of values run outside of grad: a step of 1e-5 stays within their tolerance.
+        ahead[position] = jnp.asarray(x + step * direction)
+        behind[position] = jnp.asarray(x - step * direction)
+        difference = (scalar(*ahead) - scalar(*behind)) / (2 * step)
+        np.testing.assert_allclose(
+            np.sum(gradient * direction), difference, rtol=2e-5, atol=2e-7, err_msg=f"{position}"
+        )
+    forward = jax.jvp(scalar, arguments, tuple(jnp.ones_like(a) for a in arguments))[1]
+    if len(gradients) == len(arguments):
+        np.testing.assert_allclose(forward, sum(jnp.sum(g) for g in gradients), rtol=1e-6)
+
+
+def _check_half(case, exact):
+    arguments = _cast(_draw(case), jnp.bfloat16)
+    value = case(*arguments)
+    assert value.dtype == jnp.bfloat16
+    np.testing.assert_allclose(
+        np.asarray(value, np.float64), exact, rtol=case.half_tolerance, atol=case.half_tolerance
+    )
+
+
+def _check_mask(case):
+    """A masked call equals the call on the entries that count; rubbish elsewhere is harmless."""
+    arguments = _draw(case, 5)
+    width = arguments[0].shape[-1]
+    keep = np.arange(width + 3) % 4 != 1
+    keep[np.flatnonzero(keep)[width:]] = False
+    assert keep.sum() == width
+    padded = []
+    for a in arguments:
+        wide = np.full((*a.shape[:-1], width + 3), np.nan)
+        wide[..., keep] = a
+        padded.append(wide)
+    value = case.result(
+        case.function(*_cast(padded, jnp.float32), where=jnp.asarray(keep), **case.options)
+    )
+    np.testing.assert_allclose(value, case(*_cast(arguments, jnp.float32)), rtol=1e-5, atol=1e-6)
+
+    def masked(*a):
+        return jnp.sum(case.result(case.function(*a, where=jnp.asarray(keep), **case.options)))
+
+    filled = _cast([np.where(keep, a, 0.125) for a in padded], jnp.float32)
+    for gradient in jax.grad(masked, case.differentiable)(*filled) if case.smooth else ():
+        assert np.all(np.isfinite(gradient))
+        np.testing.assert_array_equal(np.asarray(gradient)[..., ~keep], 0)
+
+
+def _check_extremes(case):
+    for dtype in (jnp.float32, jnp.bfloat16) if case.half else (jnp.float32,):
+        for extreme in (*case.extremes, *case.infinite):
+            arguments = _cast(extreme, dtype)
+            value = case(*arguments)
+            assert not np.any(np.isnan(np.asarray(value, np.float32))), extreme
+            if not case.differentiable:
+                continue
+            for gradient in jax.grad(_scalar(case, 1.0), case.differentiable)(*arguments):
+                gradient = np.asarray(gradient, np.float32)
+                assert not np.any(np.isnan(gradient)), (extreme, gradient)
+    for extreme in case.extremes:
+        arguments = _cast(extreme, jnp.float32)
+        assert np.all(np.isfinite(case(*arguments))), extreme
+        if case.differentiable:
+            for gradient in jax.grad(_scalar(case, 1.0), case.differentiable)(*arguments):
+                assert np.all(np.isfinite(gradient)), (extreme, gradient)
+
+
+def _check_invalid(case):
+    for arguments, pattern in case.invalid:
+        arguments = _cast(arguments, jnp.float32)
+        with pytest.raises(ValueError, match=pattern):
+            case(*arguments)
+        if not case.traced_invalid:
+            continue
+        assert np.all(np.isnan(jax.jit(case.__call__)(*arguments))), arguments
+        error, _ = checkify.checkify(jax.jit(case.__call__))(*arguments)
+        assert error.get() is not None, arguments
+    if _draw(case) and case.half:
+        integers = tuple(jnp.ones(np.shape(a), bool) for a in _draw(case))
+        with pytest.raises((TypeError, ValueError)):
+            case(*integers)
