@@ -192,7 +192,7 @@ def _check_gradients(case):
         )
     forward = jax.jvp(scalar, arguments, tuple(jnp.ones_like(a) for a in arguments))[1]
     if len(gradients) == len(arguments):
-        np.testing.assert_allclose(forward, sum(jnp.sum(g) for g in gradients), rtol=1e-6)
+        np.testing.assert_allclose(forward, sum(jnp.sum(g) for g in gradients), 1e-6, 1e-9)
 
 
 def _check_half(case, exact):
@@ -208,9 +208,8 @@ def _check_mask(case):
     """A masked call equals the call on the entries that count; rubbish elsewhere is harmless."""
     arguments = _draw(case, 5)
     width = arguments[0].shape[-1]
-    keep = np.arange(width + 3) % 4 != 1
-    keep[np.flatnonzero(keep)[width:]] = False
-    assert keep.sum() == width
+    keep = np.ones(width + 3, bool)
+    keep[[1, 3, width + 2]] = False
     padded = []
     for a in arguments:
         wide = np.full((*a.shape[:-1], width + 3), np.nan)

@@ -13,23 +13,23 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from infojax import checks
-from infojax.numerics import gated, nats_to_base
+from infojax.numerics import gated, narrow, nats_to_base
 
 
-def _positive(name: str, value: ArrayLike) -> tuple[jax.Array, jax.Array, jnp.dtype]:
+def _positive(name: str, value: ArrayLike) -> tuple[jax.Array, jax.Array, jax.Array]:
     given = checks.real_number(name, value)
     x = given.astype(jnp.promote_types(given.dtype, jnp.float32))
     valid = checks.check_real(name, x, (x > 0) & jnp.isfinite(x), "positive and finite")
-    return x, valid, given.dtype
+    return x, valid, given
 
 
-def _finish(nats, base, valid, *dtypes):
-    return nats_to_base(gated(nats, *valid), base).astype(jnp.result_type(*dtypes))
+def _finish(nats: jax.Array, base: float | None, valid: list, *given: jax.Array) -> jax.Array:
+    return narrow(nats_to_base(gated(nats, *valid), base), *given)
 
 
 def _of_scale(name: str, scale: ArrayLike, constant: float, base: float | None) -> jax.Array:
-    x, valid, dtype = _positive(name, scale)
-    return _finish(jnp.log(x) + constant, base, [valid], dtype)
+    x, valid, given = _positive(name, scale)
+    return _finish(jnp.log(x) + constant, base, [valid], given)
 
 
 def gaussian_entropy(
@@ -65,7 +65,7 @@ def gaussian_entropy(
         "symmetric positive definite (NaN marks a failed Cholesky factor)",
     )
     nats = jnp.sum(jnp.log(diagonal), -1) + given.shape[-1] * 0.5 * math.log(2 * math.pi * math.e)
-    return _finish(nats, base, [valid], given.dtype)
+    return _finish(nats, base, [valid], given)
 
 
 def uniform_entropy(
@@ -114,8 +114,8 @@ def exponential_entropy(rate: ArrayLike, *, base: float | None = None) -> Float[
         >>> print(entropies.exponential_entropy(1.0))
         1.0
     """
-    x, valid, dtype = _positive("rate", rate)
-    return _finish(1 - jnp.log(x), base, [valid], dtype)
+    x, valid, given = _positive("rate", rate)
+    return _finish(1 - jnp.log(x), base, [valid], given)
 
 
 def laplace_entropy(scale: ArrayLike, *, base: float | None = None) -> Float[Array, "*B"]:
@@ -207,10 +207,10 @@ def log_normal_entropy(
         1.4189...
     """
     mu = checks.real_number("mean", mean)
-    sigma, valid, dtype = _positive("scale", scale)
+    sigma, valid, given = _positive("scale", scale)
     checks.broadcast_shapes(mean=mu, scale=sigma)
     nats = mu + jnp.log(sigma) + 0.5 * math.log(2 * math.pi * math.e)
-    return _finish(nats, base, [valid], mu.dtype, dtype)
+    return _finish(nats, base, [valid], mu, given)
 
 
 def gamma_entropy(
@@ -237,11 +237,11 @@ def gamma_entropy(
         >>> print(entropies.gamma_entropy(1.0, 1.0))
         1.0
     """
-    a, valid_a, dtype_a = _positive("concentration", concentration)
-    b, valid_b, dtype_b = _positive("rate", rate)
+    a, valid_a, given_a = _positive("concentration", concentration)
+    b, valid_b, given_b = _positive("rate", rate)
     checks.broadcast_shapes(concentration=a, rate=b)
     nats = a - jnp.log(b) + gammaln(a) + (1 - a) * digamma(a)
-    return _finish(nats, base, [valid_a, valid_b], dtype_a, dtype_b)
+    return _finish(nats, base, [valid_a, valid_b], given_a, given_b)
 
 
 def beta_entropy(
@@ -269,12 +269,12 @@ def beta_entropy(
         >>> print(entropies.beta_entropy(1.0, 1.0))
         0.0
     """
-    a, valid_a, dtype_a = _positive("alpha", alpha)
-    b, valid_b, dtype_b = _positive("beta", beta)
+    a, valid_a, given_a = _positive("alpha", alpha)
+    b, valid_b, given_b = _positive("beta", beta)
     checks.broadcast_shapes(alpha=a, beta=b)
     nats = betaln(a, b) - (a - 1) * digamma(a) - (b - 1) * digamma(b)
     nats += (a + b - 2) * digamma(a + b)
-    return _finish(nats, base, [valid_a, valid_b], dtype_a, dtype_b)
+    return _finish(nats, base, [valid_a, valid_b], given_a, given_b)
 
 
 def dirichlet_entropy(
@@ -302,13 +302,13 @@ def dirichlet_entropy(
         >>> print(entropies.dirichlet_entropy(jnp.ones(3)))
         -0.6931...
     """
-    a, valid, dtype = _positive("concentration", concentration)
+    a, valid, given = _positive("concentration", concentration)
     if a.ndim == 0:
         raise ValueError("concentration must have at least one axis; got a scalar.")
     total = jnp.sum(a, -1)
     log_beta = jnp.sum(gammaln(a), -1) - gammaln(total)
     nats = log_beta + (total - a.shape[-1]) * digamma(total) - jnp.sum((a - 1) * digamma(a), -1)
-    return _finish(nats, base, [jnp.all(valid, -1)], dtype)
+    return _finish(nats, base, [jnp.all(valid, -1)], given)
 
 
 def student_t_entropy(
@@ -336,13 +336,13 @@ def student_t_entropy(
         >>> print(entropies.student_t_entropy(1.0))
         2.5310...
     """
-    nu, valid_nu, dtype_nu = _positive("degrees_of_freedom", degrees_of_freedom)
-    sigma, valid_s, dtype_s = _positive("scale", scale)
+    nu, valid_nu, given_nu = _positive("degrees_of_freedom", degrees_of_freedom)
+    sigma, valid_s, given_s = _positive("scale", scale)
     checks.broadcast_shapes(degrees_of_freedom=nu, scale=sigma)
     half = nu / 2
     nats = (half + 0.5) * (digamma(half + 0.5) - digamma(half))
     nats += 0.5 * jnp.log(nu) + betaln(half, jnp.full_like(half, 0.5)) + jnp.log(sigma)
-    return _finish(nats, base, [valid_nu, valid_s], dtype_nu, dtype_s)
+    return _finish(nats, base, [valid_nu, valid_s], given_nu, given_s)
 
 
 def von_mises_entropy(concentration: ArrayLike, *, base: float | None = None) -> Float[Array, "*B"]:
@@ -374,4 +374,4 @@ def von_mises_entropy(concentration: ArrayLike, *, base: float | None = None) ->
     scaled = i0e(k)
     # log I_0 = kappa + log i0e: written so that the two large terms cancel before they round.
     nats = math.log(2 * math.pi) + jnp.log(scaled) + k * (scaled - i1e(k)) / scaled
-    return _finish(nats, base, [valid], given.dtype)
+    return _finish(nats, base, [valid], given)

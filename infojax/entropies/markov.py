@@ -1,5 +1,6 @@
 """Entropy rate of a Markov chain and its stationary distribution."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -7,17 +8,24 @@ from infojax import checks
 from infojax.numerics import gated, narrow, nats_to_base, widen, xlogx
 
 
-def _stationary(transition):
+def _has_one_recurrent_class(transition: jax.Array) -> jax.Array:
+    """Whether some state can be reached from every state, by squaring the graph's relation."""
+    n = transition.shape[-1]
+    reach = (transition > 0) | jnp.eye(n, dtype=bool)
+    for _ in range(max(n - 1, 1).bit_length()):
+        steps = reach.astype(jnp.float32)
+        reach = steps @ steps > 0
+    return jnp.any(jnp.all(reach, -2), -1)
+
+
+def _stationary(transition: jax.Array) -> jax.Array:
     n = transition.shape[-1]
     # pi (I - P + 1 1^T) = 1^T has pi as its only solution when one class is recurrent.
     system = jnp.eye(n, dtype=transition.dtype) - jnp.swapaxes(transition, -1, -2) + 1
+    unique = _has_one_recurrent_class(transition)[..., None]
+    system = jnp.where(unique[..., None], system, jnp.eye(n, dtype=transition.dtype))
     pi = jnp.linalg.solve(system, jnp.ones((*transition.shape[:-1], 1), transition.dtype))[..., 0]
-    # A second recurrent class makes the system singular: what comes out is then no
-    # distribution, or is not stationary.
-    slack = 1e3 * jnp.finfo(transition.dtype).eps
-    unique = (jnp.min(pi, -1) >= -slack) & (jnp.abs(jnp.sum(pi, -1) - 1) <= slack)
-    unique &= jnp.abs(jnp.linalg.det(system)) > n * jnp.finfo(transition.dtype).eps
-    return gated(jnp.maximum(pi, 0), unique[..., None])
+    return gated(jnp.maximum(pi, 0), unique)
 
 
 def stationary_distribution(transition: Float[Array, "*B K K"]) -> Float[Array, "*B K"]:

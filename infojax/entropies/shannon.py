@@ -15,6 +15,7 @@ from infojax.numerics import (
     normalize_axes,
     reduce_axes,
     safe_log,
+    weighted_log,
     widen,
     xlogx,
     xlogy,
@@ -112,8 +113,7 @@ def _cross_nats(
     p: jax.Array, q: jax.Array, where: jax.Array | None, axes: tuple[int, ...]
 ) -> jax.Array:
     p, q = widen(p, q)
-    # At q = 0 the logarithm is -inf and so is the term, unless p = 0 there as well.
-    return jnp.sum(-xlogy(p, jnp.log(q)), axes, where=where, keepdims=True)
+    return jnp.sum(-xlogy(p, q), axes, where=where, keepdims=True)
 
 
 def cross_entropy(
@@ -165,7 +165,7 @@ def _cross_nats_from_logits(
 ) -> jax.Array:
     p, logits = widen(p, logits)
     log_q = logits - log_normalizer(logits, axes, where)
-    return jnp.sum(-xlogy(p, log_q), axes, where=where, keepdims=True)
+    return jnp.sum(-weighted_log(p, log_q), axes, where=where, keepdims=True)
 
 
 def cross_entropy_from_logits(

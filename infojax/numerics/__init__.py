@@ -4,6 +4,7 @@ from infojax.numerics.logarithms import (
     expm1_ratio,
     log1p_ratio,
     safe_log,
+    weighted_log,
     xlogx,
     xlogy,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "reduce_axes",
     "safe_log",
     "smallest_normal",
+    "weighted_log",
     "widen",
     "xlogx",
     "xlogy",

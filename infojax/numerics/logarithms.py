@@ -35,7 +35,22 @@ def xlogx(x: jax.Array) -> jax.Array:
     return x * jnp.log(jnp.where(positive, x, 1))
 
 
-def xlogy(x: jax.Array, log_y: jax.Array) -> jax.Array:
+def xlogy(x: jax.Array, y: jax.Array) -> jax.Array:
+    """x log y, elementwise, with 0 (and derivatives 0) wherever x is 0, whatever y is there.
+
+    Args:
+        x: non-negative array.
+        y: non-negative array that broadcasts with `x`.
+
+    Returns:
+        Array of the broadcast shape; -inf where x > 0 and y = 0.
+    """
+    positive = x >= smallest_normal(x.dtype)
+    # y is replaced before the logarithm: a zero cotangent times 1 / 0 would be NaN.
+    return jnp.where(positive, x, 0) * jnp.log(jnp.where(positive, y, 1))
+
+
+def weighted_log(x: jax.Array, log_y: jax.Array) -> jax.Array:
     """x log y from x and log y, elementwise, with 0 (and derivatives 0) wherever x is 0.
 
     Args:
