@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM: stop at once, with nothing half written, by an exception of their own."""
+
+import signal
+
+from experiments.runner.errors import Interrupted
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_received: list[int] = []
+
+
+def install() -> None:
+    """Makes SIGINT and SIGTERM raise `Interrupted` in the main thread.
+
+    Files are only ever replaced whole, so stopping between any two instructions is safe. A second
+    signal has its usual effect, in case the first does not get through.
+    """
+
+    def interrupt(number, frame):
+        del frame
+        _received.append(number)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        raise Interrupted(number)
+
+    for each in _SIGNALS:
+        signal.signal(each, interrupt)
+
+
+def check() -> None:
+    """Raises `Interrupted` if a signal came whose exception was swallowed, as in a finaliser."""
+    if _received:
+        raise Interrupted(_received[0])
