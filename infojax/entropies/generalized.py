@@ -47,8 +47,17 @@ def checked_order(order: ArrayLike, *, finite: bool = False) -> tuple[jax.Array,
     return array, checks.check_real("order", array, valid, expected)
 
 
-def _expand(order: jax.Array, axes: tuple[int, ...], ndim: int) -> jax.Array:
-    """Lays the axes of an array of orders along the batch axes of the masses."""
+def expand_order(order: jax.Array, axes: tuple[int, ...], ndim: int) -> jax.Array:
+    """Lays the axes of an array of orders along the batch axes of the masses.
+
+    Args:
+        order: the orders, or a scalar.
+        axes: the axes of one distribution.
+        ndim: the number of axes of the masses.
+
+    Returns:
+        The orders, broadcasting with the masses.
+    """
     if order.ndim == 0:
         return order
     return jnp.expand_dims(order, axes) if order.ndim + len(axes) <= ndim else order
@@ -107,8 +116,8 @@ def renyi_entropy(
     order, order_valid = checked_order(order)
     valid = checks.check_distribution("p", given, axes, where)
     (p,) = widen(given)
-    order = _expand(order.astype(p.dtype), axes, p.ndim)
-    order_valid = _expand(order_valid, axes, p.ndim)
+    order = expand_order(order.astype(p.dtype), axes, p.ndim)
+    order_valid = expand_order(order_valid, axes, p.ndim)
     nats = _renyi_nats(p, order, where, axes)
     nats = gated(nats, valid, order_valid)
     return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), given)
@@ -171,8 +180,8 @@ def tsallis_entropy(
     order, order_valid = checked_order(order, finite=True)
     valid = checks.check_distribution("p", given, axes, where)
     (p,) = widen(given)
-    order = _expand(order.astype(p.dtype), axes, p.ndim)
-    order_valid = _expand(order_valid, axes, p.ndim)
+    order = expand_order(order.astype(p.dtype), axes, p.ndim)
+    order_valid = expand_order(order_valid, axes, p.ndim)
     order = jnp.where(jnp.isfinite(order), order, 1)
     value = jnp.sum(-_powers(p, order), axes, where=where, keepdims=True)
     return narrow(reduce_axes(gated(value, valid, order_valid), axes, keepdims), given)

@@ -10,6 +10,7 @@ from infojax.numerics.logarithms import (
 )
 from infojax.numerics.precision import narrow, probability_tolerance, smallest_normal, widen
 from infojax.numerics.reductions import gated, normalize_axes, reduce_axes
+from infojax.numerics.roots import safe_sqrt
 from infojax.numerics.units import nats_to_base, rate_to_nats
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "rate_to_nats",
     "reduce_axes",
     "safe_log",
+    "safe_sqrt",
     "smallest_normal",
     "weighted_log",
     "widen",
