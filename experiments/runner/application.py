@@ -88,11 +88,12 @@ def main(
         except UserError as error:
             sys.exit(_say_error(error))
         verbosity = flags.FLAGS["verbosity"]
-        return command, absl_logging.ERROR if verbosity.using_default_value else verbosity.value
+        return command, absl_logging.FATAL if verbosity.using_default_value else verbosity.value
 
     def start(parsed):
         command, verbosity = parsed
-        absl_logging.set_verbosity(verbosity)  # JAX and Orbax tell of every file at INFO
+        # Orbax tells of every file at INFO, and logs with a traceback what it then raises.
+        absl_logging.set_verbosity(verbosity)
         return execute(command, function)
 
     app.run(start, flags_parser=parse)

@@ -157,7 +157,9 @@ class _LogBar(Bar):
             parts.append(f"{duration((self.total - self.completed) / rate)} left")
         elif self.completed >= self.total:
             parts.append(f"done in {duration(seconds)}")
-        self._terminal.print(f"{self._name:<{_LABEL_WIDTH}}" + "  ".join(parts), self._note)
+        if self._note:
+            parts.append(self._note)
+        self._terminal.print(f"{self._name:<{_LABEL_WIDTH}}" + "  ".join(parts))
 
 
 class _RateColumn(ProgressColumn):
