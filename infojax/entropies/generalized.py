@@ -47,20 +47,31 @@ def checked_order(order: ArrayLike, *, finite: bool = False) -> tuple[jax.Array,
     return array, checks.check_real("order", array, valid, expected)
 
 
-def expand_order(order: jax.Array, axes: tuple[int, ...], ndim: int) -> jax.Array:
+def expand_order(
+    order: jax.Array, axes: tuple[int, ...], ndim: int, name: str = "order"
+) -> jax.Array:
     """Lays the axes of an array of orders along the batch axes of the masses.
 
     Args:
         order: the orders, or a scalar.
         axes: the axes of one distribution.
         ndim: the number of axes of the masses.
+        name: what the caller's users call the order.
 
     Returns:
         The orders, broadcasting with the masses.
+
+    Raises:
+        ValueError: there are more axes of orders than batch axes.
     """
     if order.ndim == 0:
         return order
-    return jnp.expand_dims(order, axes) if order.ndim + len(axes) <= ndim else order
+    batch = ndim - len(axes)
+    if order.ndim > batch:
+        raise ValueError(
+            f"{name} must be a scalar or broadcast with {batch} batch axes; got {order.shape}."
+        )
+    return jnp.expand_dims(jnp.reshape(order, (1,) * (batch - order.ndim) + order.shape), axes)
 
 
 @jax.jit
