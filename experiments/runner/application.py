@@ -104,7 +104,8 @@ def execute(command: Command, function: Callable[[Run], None]) -> int:
     """Carries out a command; returns the exit status. Bugs pass through with their traceback."""
     run = None
     try:
-        devices.initialize_distributed(**command.distributed)
+        if devices.initialize_distributed(**command.distributed):
+            interruption.install_again()
         with open_run(
             experiment=command.experiment,
             config=command.config,

@@ -6,6 +6,7 @@ from experiments.runner.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _received: list[int] = []
+_installed = False
 
 
 def install() -> None:
@@ -14,6 +15,8 @@ def install() -> None:
     Files are only ever replaced whole, so stopping between any two instructions is safe. A second
     signal has its usual effect, in case the first does not get through.
     """
+    global _installed
+    _installed = True
 
     def interrupt(number, frame):
         del frame
@@ -24,6 +27,12 @@ def install() -> None:
 
     for each in _SIGNALS:
         signal.signal(each, interrupt)
+
+
+def install_again() -> None:
+    """Takes the signals back from `jax.distributed`, which listens to SIGTERM for preemption."""
+    if _installed:
+        install()
 
 
 def check() -> None:

@@ -53,6 +53,7 @@ class Terminal:
         """
         self.quiet = quiet
         self.console = console or Console(highlight=False)
+        self._busy = False
 
     def print(self, *values: Any, style: str | None = None) -> None:
         """Prints a line; unlike rich's own, it is never wrapped nor read as markup."""
@@ -79,7 +80,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, name: str, total: int, *, unit: str = "", start: int = 0) -> Iterator[Bar]:
-        """Shows progress while the block runs.
+        """Shows progress while the block runs; a block inside another one shows nothing.
 
         Args:
           name: What is counted.
@@ -87,10 +88,19 @@ class Terminal:
           unit: What one unit is called, `name` by default.
           start: How many units an earlier process has done.
         """
-        unit = unit or name
-        if self.quiet:
+        if self.quiet or self._busy:
             yield Bar(total, start)
-        elif self.console.is_terminal:
+            return
+        self._busy = True
+        try:
+            with self._bar(name, total, unit or name, start) as bar:
+                yield bar
+        finally:
+            self._busy = False
+
+    @contextmanager
+    def _bar(self, name: str, total: int, unit: str, start: int) -> Iterator[Bar]:
+        if self.console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=None),

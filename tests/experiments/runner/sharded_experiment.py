@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,9 @@ _DIE_AT = flags.DEFINE_integer("die_at", -1, "step before which the process kill
 
 
 def get_config(size):
-    return ml_collections.ConfigDict({"lanes": {"desk": 4, "full": 21}[size], "steps": 12})
+    return ml_collections.ConfigDict(
+        {"lanes": {"desk": 4, "full": 21}[size], "steps": 12, "pause": 0.0}
+    )
 
 
 def main(run):
@@ -37,6 +40,7 @@ def main(run):
     def step(state, index):
         if index == _DIE_AT.value:
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(run.config.pause)
         lanes, right = walk(state["lanes"], where)
         return {"lanes": lanes, "total": state["total"] + 1}, {"right": right}
 
@@ -54,4 +58,4 @@ def main(run):
 
 
 if __name__ == "__main__":
-    runner.main(main, get_config, experiment="sharded", locked_flags=())
+    runner.main(main, get_config, experiment="sharded")

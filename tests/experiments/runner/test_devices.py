@@ -1,5 +1,6 @@
 import json
 import socket
+import time
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +20,11 @@ def run_one(directory, *arguments, devices=1):
     )
 
 
-def run_two_processes(directory, *arguments):
+def start_two_processes(directory, *arguments):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    processes = [
+    return [
         children.start(
             MODULE,
             "--size=full",
@@ -36,7 +37,10 @@ def run_two_processes(directory, *arguments):
         )
         for i in range(2)
     ]
-    return [children.finish(process) for process in processes]
+
+
+def run_two_processes(directory, *arguments):
+    return [children.finish(process) for process in start_two_processes(directory, *arguments)]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,20 @@ def test_a_mistake_ends_both_processes(one_device):
     first, second = run_two_processes(one_device, "--config.lanes=5")
     assert first.returncode == second.returncode == 2
     assert "config.lanes is 21 there and 5 here" in first.stderr
+
+
+def test_sigterm_ends_both_processes(tmp_path):
+    processes = start_two_processes(tmp_path / "run", "--config.pause=0.3")
+    checkpoint = tmp_path / "run/checkpoints/walk/step_00000003"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for process in processes:
+        process.terminate()
+    first, second = (children.finish(process) for process in processes)
+    assert first.returncode == second.returncode == 143
+    assert "interrupted; the same command resumes from step 3 of walk" in first.stderr
+    assert "interrupted" not in second.stderr
 
 
 def test_pad_to_multiple_repeats_the_last_entry():

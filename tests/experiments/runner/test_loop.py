@@ -137,6 +137,16 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, capsys, ho
     assert steps(tmp_path) == ["step_00000008", "step_00000010"]
 
 
+def test_metrics_beyond_the_restored_checkpoint_are_cut(tmp_path):
+    with pytest.raises(KeyError):
+        count_up(tmp_path, stop_before=7)
+    assert len(rows(tmp_path)) == 6
+    damage(tmp_path / "checkpoints/x/step_00000006", "garbage")
+    with pytest.raises(KeyError):
+        count_up(tmp_path, stop_before=4)
+    assert [row["step"] for row in rows(tmp_path)] == [1, 2, 3, 4]
+
+
 def test_no_intact_checkpoint_is_an_error_and_nothing_is_overwritten(tmp_path):
     with pytest.raises(KeyError):
         count_up(tmp_path, stop_before=7)

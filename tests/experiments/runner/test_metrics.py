@@ -37,6 +37,8 @@ def test_a_torn_last_line_is_dropped(path):
     write(path, range(3))
     with open(path, "a") as file:
         file.write('{"i": 3')
+    MetricsFile(path).close()
+    assert numbers(path) == [0, 1, 2]
     write(path, range(5))
     assert numbers(path) == [0, 1, 2, 3, 4]
 

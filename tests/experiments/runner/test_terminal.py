@@ -63,6 +63,18 @@ def test_a_terminal_gets_a_bar():
     assert "━" in text(terminal) and "4/4" in text(terminal) and "loss [0.1]" in text(terminal)
 
 
+def test_a_bar_inside_a_bar_is_silent():
+    terminal = make(is_terminal=True)
+    with terminal.progress("outer", 2) as outer:
+        with terminal.progress("inner", 3) as inner:
+            inner.advance(3)
+        outer.advance(2)
+    assert "outer" in text(terminal) and "inner" not in text(terminal)
+    with terminal.progress("later", 2):
+        pass
+    assert "later" in text(terminal)
+
+
 def test_quiet_says_nothing_but_warnings(capsys):
     terminal = make(quiet=True)
     terminal.print("hello")
