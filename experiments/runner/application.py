@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -94,7 +95,16 @@ def main(
         command, verbosity = parsed
         # Orbax tells of every file at INFO, and logs with a traceback what it then raises.
         absl_logging.set_verbosity(verbosity)
-        return execute(command, function)
+        try:
+            status = execute(command, function)
+        except Exception:
+            if jax.process_count() > 1:
+                traceback.print_exc()
+                _leave_at_once(1)
+            raise
+        if status not in (0, UserError.status) and jax.process_count() > 1:
+            _leave_at_once(status)
+        return status
 
     app.run(start, flags_parser=parse)
     raise AssertionError("app.run exits")
@@ -122,6 +132,8 @@ def execute(command: Command, function: Callable[[Run], None]) -> int:
     except Interrupted as stop:
         return _say_interrupted(stop, run.resume_point if run else "the start")
     except Exception as error:
+        if stop := interruption.received():  # and this error came of a process that left first
+            return _say_interrupted(stop, run.resume_point if run else "the start")
         shown = error if isinstance(error, UserError) else as_write_error(error, "a file")
         if shown is None:
             raise
@@ -237,6 +249,16 @@ def _help(get_config, experiment: str, flag_values: flags.FlagValues) -> str:
             both += f"; {full[key]!r}"
         lines.append(f"  --config.{key:<20} {both}")
     return "\n".join(lines)
+
+
+def _leave_at_once(status: int) -> NoReturn:
+    """Ends one of several processes without JAX's farewell, which waits for all the others.
+
+    They may be waiting for this one in a collective; its death is what tells them.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _say_interrupted(stop: Interrupted, point: str) -> int:

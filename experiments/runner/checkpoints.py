@@ -89,6 +89,11 @@ class Checkpoints:
                 raise
             raise write_error from error
 
+    def newest(self) -> int:
+        """Returns the step of the newest checkpoint not known to be damaged, 0 without any."""
+        good = [path for path in self._complete() if path not in self._damaged]
+        return _step_of(good[0]) if good else 0
+
     def restore(self) -> Restored | None:
         """Reads the newest intact checkpoint.
 
@@ -127,7 +132,7 @@ class Checkpoints:
                     self._warn(
                         f"checkpoint {names} in {self._shown} is damaged; going on from {path.name}"
                     )
-                return int(path.name.removeprefix("step_"))
+                return _step_of(path)
             self._damaged.append(path)
         if complete:
             raise StorageError(
@@ -148,6 +153,10 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
         for path in self._directory.glob(f"step_*{_PARTIAL}"):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step_"))
 
 
 def _checkpointer():

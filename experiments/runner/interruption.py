@@ -35,7 +35,12 @@ def install_again() -> None:
         install()
 
 
+def received() -> Interrupted | None:
+    """Returns what the first signal that came has raised, or None."""
+    return Interrupted(_received[0]) if _received else None
+
+
 def check() -> None:
     """Raises `Interrupted` if a signal came whose exception was swallowed, as in a finaliser."""
-    if _received:
-        raise Interrupted(_received[0])
+    if stop := received():
+        raise stop

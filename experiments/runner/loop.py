@@ -47,22 +47,25 @@ def run_loop(
     every = checkpoint_every or -(-num_steps // DEFAULT_CHECKPOINTS)
     first_row = len(run.metrics) - rows
     clock = _Clock(run, name, unit, units_per_step, done)
-    with run.progress(name, num_steps * units_per_step, unit=unit, start=clock.units) as bar:
-        for index in range(done, num_steps):
-            interruption.check()
-            state, metrics = _split(step(state, index), layout.treedef)
-            if metrics:
-                run.metrics.add({"loop": name, "step": index + 1, **metrics})
-            at_checkpoint = (index + 1) % every == 0 or index + 1 == num_steps
-            if at_checkpoint or clock.is_due():
-                jax.block_until_ready(state)
-                run.metrics.flush(sync=at_checkpoint)
-                bar.advance(clock.units_since_shown(index + 1))
-            if at_checkpoint:
-                state = leaves.settle(state, layout)
-                checkpoints.save(index + 1, len(run.metrics) - first_row, state)
-                run.resumes_from(f"step {index + 1} of {name}")
-                clock.record(index + 1)
+    try:
+        with run.progress(name, num_steps * units_per_step, unit=unit, start=clock.units) as bar:
+            for index in range(done, num_steps):
+                interruption.check()
+                state, metrics = _split(step(state, index), layout.treedef)
+                if metrics:
+                    run.metrics.add({"loop": name, "step": index + 1, **metrics})
+                at_checkpoint = (index + 1) % every == 0 or index + 1 == num_steps
+                if at_checkpoint or clock.is_due():
+                    jax.block_until_ready(state)
+                    run.metrics.flush(sync=at_checkpoint)
+                    bar.advance(clock.units_since_shown(index + 1))
+                if at_checkpoint:
+                    state = leaves.settle(state, layout)
+                    checkpoints.save(index + 1, len(run.metrics) - first_row, state)
+                    clock.record(index + 1)
+    finally:
+        # From the disk: a signal can come between the saving of a checkpoint and any note of it.
+        run.resumes_from(f"step {checkpoints.newest()} of {name}")
     return state
 
 

@@ -103,7 +103,8 @@ def test_sigterm_ends_both_processes(tmp_path):
     for process in processes:
         process.terminate()
     first, second = (children.finish(process) for process in processes)
-    assert first.returncode == second.returncode == 143
+    assert first.returncode == 143, first.stderr
+    assert second.returncode != 0  # 143, or JAX's own when it sees process 0 go first
     assert "interrupted; the same command resumes from step 3 of walk" in first.stderr
     assert "interrupted" not in second.stderr
 
