@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from infojax import checks
 from infojax.divergences.terms import relative_entropy_terms
-from infojax.numerics import gated, narrow, normalize_axes, reduce_axes, widen
+from infojax.numerics import gated, narrow, normalize_axes, reduce_axes, safe_divide, widen
 from infojax.numerics.reductions import Axis
 
 
@@ -62,7 +62,7 @@ def bregman_divergence(
 @functools.partial(jax.jit, static_argnames="axes")
 def _itakura_saito(x, y, where, axes):
     x, y = widen(x, y)
-    return jnp.sum(relative_entropy_terms(y, x) / y, axes, where=where, keepdims=True)
+    return jnp.sum(safe_divide(relative_entropy_terms(y, x), y), axes, where=where, keepdims=True)
 
 
 def itakura_saito_divergence(

@@ -13,9 +13,9 @@ from jaxtyping import Array, Bool, Float
 
 from infojax import checks
 from infojax.divergences.pairs import checked_pair
-from infojax.divergences.terms import hellinger_terms, power_terms
+from infojax.divergences.terms import absolute_value, hellinger_terms, power_terms
 from infojax.entropies.generalized import expand_order
-from infojax.numerics import gated, safe_sqrt, smallest_normal
+from infojax.numerics import gated, safe_divide, safe_sqrt, smallest_normal
 from infojax.numerics.reductions import Axis
 
 
@@ -74,7 +74,7 @@ def f_divergence(
     has_p, has_q = pair.p >= tiny, pair.q >= tiny
     both = has_p & has_q
     safe_p, safe_q = jnp.where(both, pair.p, 1), jnp.where(both, pair.q, 1)
-    terms = jnp.where(both, safe_q * f(safe_p / safe_q), 0)
+    terms = jnp.where(both, safe_q * f(safe_divide(safe_p, safe_q)), 0)
     terms += jnp.where(has_q & ~has_p, pair.q, 0) * f(jnp.zeros((), pair.p.dtype))
     unmatched = has_p & ~has_q
     finite = jnp.where(jnp.isfinite(slope), slope, 0)
@@ -86,7 +86,7 @@ def f_divergence(
 
 @functools.partial(jax.jit, static_argnames="axes")
 def _total_variation(p: jax.Array, q: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    return 0.5 * jnp.sum(jnp.abs(p - q), axes, keepdims=True)
+    return 0.5 * jnp.sum(absolute_value(p - q), axes, keepdims=True)
 
 
 def total_variation(
@@ -180,7 +180,7 @@ def _chi_squared(p: jax.Array, q: jax.Array, axes: tuple[int, ...]) -> jax.Array
     has_q = q >= tiny
     safe_q = jnp.where(has_q, q, 1)
     difference = jnp.where(has_q, p - safe_q, 0)
-    terms = jnp.where(~has_q & (p >= tiny), jnp.inf, difference * (difference / safe_q))
+    terms = jnp.where(~has_q & (p >= tiny), jnp.inf, difference * safe_divide(difference, safe_q))
     return jnp.sum(terms, axes, keepdims=True)
 
 

@@ -13,9 +13,17 @@ from jaxtyping import Array, Float
 
 from infojax import checks
 from infojax.divergences.polar import polar_factor
-from infojax.divergences.terms import relative_entropy_terms
+from infojax.divergences.terms import log_ratio, relative_entropy_terms
 from infojax.entropies.generalized import checked_order
-from infojax.numerics import gated, log1p_ratio, narrow, nats_to_base, safe_sqrt, widen
+from infojax.numerics import (
+    gated,
+    log1p_ratio,
+    narrow,
+    nats_to_base,
+    safe_sqrt,
+    smallest_normal,
+    widen,
+)
 
 _SYMMETRIC = 1e-3
 
@@ -207,11 +215,17 @@ def gaussian_renyi_divergence(
     pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
     order, order_valid = checked_order(order, finite=True)
     order = jnp.where(order_valid, order, 1).astype(pair.difference.dtype)
-    excess = _relative_eigenvalues(pair) - 1
-    rest = (1 - order)[..., None] * excess
-    exists = jnp.all(rest > -1, -1)
-    rest = jnp.where(exists[..., None], rest, 0)
-    nats = jnp.sum(excess * log1p_ratio(rest) - jnp.log1p(excess), -1)
+    values = _relative_eigenvalues(pair)
+    values = jnp.maximum(values, smallest_normal(values.dtype))
+    remainder = (1 - order)[..., None]
+    mixture = order[..., None] + remainder * values
+    exists = jnp.all(mixture > 0, -1)
+    # log(mixture) / (1 - a): by a series about 1 where the two covariances or the order are near.
+    rest = remainder * (values - 1)
+    near = jnp.abs(rest) < 0.5
+    close = (values - 1) * log1p_ratio(jnp.where(near, rest, 0))
+    far = jnp.log(jnp.where(near | (mixture <= 0), 1, mixture)) / jnp.where(near, 1, remainder)
+    nats = jnp.sum(jnp.where(near, close, far) - log_ratio(values, jnp.ones_like(values)), -1)
     # In coordinates where Sigma_q is the identity, Sigma_a is 1 + (1 - a) (W W^T - 1).
     w = _solve(pair.factor_q, pair.factor_p)
     unit = jnp.eye(w.shape[-1], dtype=w.dtype)

@@ -242,6 +242,18 @@ def _jensen_shannon_terms_jvp(primals, tangents):
     return jensen_shannon_terms(p, q), half_log(p) * tangents[0] + half_log(q) * tangents[1]
 
 
+def absolute_value(x: jax.Array) -> jax.Array:
+    """|x| with the derivative 0 at zero (that of `jnp.abs` is one-sided there).
+
+    Args:
+        x: any array.
+
+    Returns:
+        Array of the shape of `x`.
+    """
+    return x * jnp.sign(x)
+
+
 @jax.custom_jvp
 def hellinger_terms(p: jax.Array, q: jax.Array) -> jax.Array:
     r"""$(\sqrt p - \sqrt q)^2$ as $(p-q)^2 / (\sqrt p + \sqrt q)^2$.

@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from infojax import checks
 from infojax.divergences.pairs import checked_pair
+from infojax.divergences.terms import absolute_value
 from infojax.numerics import gated, narrow, normalize_axes, widen
 
 
@@ -40,7 +41,7 @@ def _area(x, y, x_weights, y_weights):
     order = jnp.argsort(positions, -1)
     positions = jnp.take_along_axis(positions, order, -1)
     masses = jnp.take_along_axis(side_by_side(x_weights, -y_weights), order, -1)
-    height = jnp.abs(jnp.cumsum(masses, -1)[..., :-1])
+    height = absolute_value(jnp.cumsum(masses, -1)[..., :-1])
     return jnp.sum(height * jnp.diff(positions, axis=-1), -1, keepdims=True)
 
 
@@ -132,7 +133,9 @@ def wasserstein_1_on_grid(
     pair = checked_pair(p, q, axis, None)
     if len(pair.axes) != 1:
         raise ValueError(f"axis must name one axis; got {axis!r}.")
-    height = jnp.abs(jnp.cumsum(jnp.moveaxis(pair.p - pair.q, pair.axes[0], -1), -1)[..., :-1])
+    height = absolute_value(
+        jnp.cumsum(jnp.moveaxis(pair.p - pair.q, pair.axes[0], -1), -1)[..., :-1]
+    )
     if support is None:
         value, valid = jnp.sum(height, -1), jnp.ones((), bool)
     else:

@@ -9,7 +9,8 @@ from infojax.numerics.logarithms import (
     xlogy,
 )
 from infojax.numerics.precision import narrow, probability_tolerance, smallest_normal, widen
-from infojax.numerics.reductions import gated, normalize_axes, reduce_axes
+from infojax.numerics.quotients import safe_divide
+from infojax.numerics.reductions import gated, normalize_axes, over_batch, reduce_axes
 from infojax.numerics.roots import safe_sqrt
 from infojax.numerics.units import nats_to_base, rate_to_nats
 
@@ -20,9 +21,11 @@ __all__ = [
     "narrow",
     "nats_to_base",
     "normalize_axes",
+    "over_batch",
     "probability_tolerance",
     "rate_to_nats",
     "reduce_axes",
+    "safe_divide",
     "safe_log",
     "safe_sqrt",
     "smallest_normal",
