@@ -8,20 +8,18 @@ def _transposed(matrix: jax.Array) -> jax.Array:
     return jnp.swapaxes(matrix, -1, -2)
 
 
-@jax.custom_jvp
 def _lyapunov(h: jax.Array, k: jax.Array) -> jax.Array:
     """X with X H + H X = K, for a symmetric positive definite H."""
-    values, vectors = jnp.linalg.eigh(h)
-    inner = _transposed(vectors) @ k @ vectors / (values[..., :, None] + values[..., None, :])
-    return vectors @ inner @ _transposed(vectors)
+    # As a linear solve, whose derivatives are solves again: those of eigenvectors, which equal
+    # eigenvalues would make infinite, are never taken.
+    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(h))
+    sums = values[..., :, None] + values[..., None, :]
 
+    def solve(_, right):
+        inner = _transposed(vectors) @ right @ vectors / sums
+        return vectors @ inner @ _transposed(vectors)
 
-@_lyapunov.defjvp
-def _lyapunov_jvp(primals, tangents):
-    h, k = primals
-    x = _lyapunov(h, k)
-    dot_h, dot_k = tangents
-    return x, _lyapunov(h, dot_k - x @ dot_h - dot_h @ x)
+    return jax.lax.custom_linear_solve(lambda x: x @ h + h @ x, k, solve, symmetric=True)
 
 
 @jax.custom_jvp

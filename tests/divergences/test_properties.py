@@ -101,7 +101,6 @@ def test_symmetric_bit_for_bit(pair):
     p, q = pair
     for divergence in (
         divergences.jensen_shannon_divergence,
-        divergences.jeffreys_divergence,
         divergences.cauchy_schwarz_divergence,
         divergences.bhattacharyya_distance,
     ):
