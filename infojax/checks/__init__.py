@@ -2,6 +2,7 @@
 
 from infojax.checks.static import (
     broadcast_shapes,
+    check_support,
     choice,
     floating,
     positive_integer,
@@ -15,6 +16,7 @@ __all__ = [
     "check",
     "check_distribution",
     "check_real",
+    "check_support",
     "choice",
     "floating",
     "is_concrete",

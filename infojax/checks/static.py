@@ -54,23 +54,40 @@ def check_rank(name: str, x: jax.Array, *, min_ndim: int = 0, ndim: int | None =
         raise ValueError(f"{name} must have at least {min_ndim} axes; got shape {x.shape}.")
 
 
-def broadcast_shapes(**arrays: jax.Array) -> tuple[int, ...]:
+def check_support(name: str, p: jax.Array) -> None:
+    """Checks that a distribution over the last axis has a symbol.
+
+    Args:
+        name: what the caller's users call the argument.
+        p: the masses.
+
+    Raises:
+        ValueError: the last axis has size 0.
+    """
+    if p.shape[-1] == 0:
+        raise ValueError(f"{name} must have a symbol; got an empty support (shape {p.shape}).")
+
+
+def broadcast_shapes(*, core: int = 0, **arrays: jax.Array) -> tuple[int, ...]:
     """Checks that named arguments broadcast.
 
     Args:
+        core: how many trailing axes of each argument are its own and stay out of it.
         **arrays: the arguments by name.
 
     Returns:
-        The broadcast shape.
+        The broadcast shape of the other axes.
 
     Raises:
         ValueError: they do not broadcast.
     """
+    shapes = {name: np.shape(x) for name, x in arrays.items()}
     try:
-        return np.broadcast_shapes(*(np.shape(x) for x in arrays.values()))
+        return np.broadcast_shapes(*(shape[: len(shape) - core] for shape in shapes.values()))
     except ValueError:
-        shapes = ", ".join(f"{name} {np.shape(x)}" for name, x in arrays.items())
-        raise ValueError(f"shapes must broadcast; got {shapes}.") from None
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        what = "batch axes" if core else "shapes"
+        raise ValueError(f"{what} must broadcast; got {got}.") from None
 
 
 def square_matrix(name: str, x: ArrayLike) -> jax.Array:

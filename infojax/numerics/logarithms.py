@@ -17,8 +17,8 @@ def safe_log(x: jax.Array) -> jax.Array:
     Returns:
         log(x), of the shape of `x`.
     """
-    positive = x >= smallest_normal(x.dtype)
-    return jnp.log(jnp.where(positive, x, 1))
+    zero = x < smallest_normal(x.dtype)
+    return jnp.log(jnp.where(zero, 1, x))
 
 
 def xlogx(x: jax.Array) -> jax.Array:
@@ -30,9 +30,9 @@ def xlogx(x: jax.Array) -> jax.Array:
     Returns:
         Array of the shape of `x`.
     """
-    positive = x >= smallest_normal(x.dtype)
-    x = jnp.where(positive, x, 0)
-    return x * jnp.log(jnp.where(positive, x, 1))
+    zero = x < smallest_normal(x.dtype)  # false at NaN, which must come through
+    x = jnp.where(zero, 0, x)
+    return x * jnp.log(jnp.where(zero, 1, x))
 
 
 def xlogy(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -45,9 +45,9 @@ def xlogy(x: jax.Array, y: jax.Array) -> jax.Array:
     Returns:
         Array of the broadcast shape; -inf where x > 0 and y = 0.
     """
-    positive = x >= smallest_normal(x.dtype)
+    zero = x < smallest_normal(x.dtype)
     # y is replaced before the logarithm: a zero cotangent times 1 / 0 would be NaN.
-    return jnp.where(positive, x, 0) * jnp.log(jnp.where(positive, y, 1))
+    return jnp.where(zero, 0, x) * jnp.log(jnp.where(zero, 1, y))
 
 
 def weighted_log(x: jax.Array, log_y: jax.Array) -> jax.Array:
@@ -60,8 +60,8 @@ def weighted_log(x: jax.Array, log_y: jax.Array) -> jax.Array:
     Returns:
         Array of the broadcast shape; -inf where x > 0 and y = 0.
     """
-    positive = x >= smallest_normal(x.dtype)
-    return jnp.where(positive, x, 0) * jnp.where(positive, log_y, 0)
+    zero = x < smallest_normal(x.dtype)
+    return jnp.where(zero, 0, x) * jnp.where(zero, 0, log_y)
 
 
 def expm1_ratio(u: jax.Array) -> jax.Array:

@@ -1,5 +1,6 @@
-"""Axes of reductions, and the gate that turns the result of invalid input into NaN."""
+"""Axes of reductions, maps over batches, and the gate that turns invalid input into NaN."""
 
+import math
 import operator
 from collections.abc import Sequence
 
@@ -70,3 +71,19 @@ def reduce_axes(value: jax.Array, axes: tuple[int, ...], keepdims: bool) -> jax.
         `value`, without `axes` unless `keepdims`.
     """
     return value if keepdims else jnp.squeeze(value, axes)
+
+
+def over_batch(function, *arrays: jax.Array):
+    """Maps a function of one problem over leading batch axes.
+
+    Args:
+        function: takes one (n,)-shaped array for each of `arrays`, returns a pytree.
+        *arrays: arrays of shapes (*B, n_i) with the same batch axes.
+
+    Returns:
+        The results with leading axes *B.
+    """
+    batch = arrays[0].shape[:-1]
+    count = math.prod(batch)
+    flat = jax.vmap(function)(*(x.reshape(count, x.shape[-1]) for x in arrays))
+    return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), flat)

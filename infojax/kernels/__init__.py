@@ -1,0 +1,1 @@
+"""Compiled kernels: one folder an operation, one file an implementation."""
