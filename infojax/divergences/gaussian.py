@@ -4,96 +4,21 @@ With $\Sigma_p = L_p L_p^T$ and $W = L_q^{-1} L_p$, a lower triangle, everything
 W and the whitened difference of the means. Means and covariances broadcast over batch axes.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from infojax import checks
+from infojax.divergences.gaussian_pairs import checked_gaussians
 from infojax.divergences.polar import polar_factor
 from infojax.divergences.terms import log_ratio, relative_entropy_terms
 from infojax.entropies.generalized import checked_order
 from infojax.numerics import (
     gated,
     log1p_ratio,
-    narrow,
-    nats_to_base,
     safe_sqrt,
     smallest_normal,
-    widen,
 )
-
-_SYMMETRIC = 1e-3
-
-
-@dataclasses.dataclass(frozen=True)
-class _Gaussians:
-    """Two checked Gaussians: factors, difference of the means, and what the caller gave."""
-
-    factor_p: jax.Array
-    factor_q: jax.Array
-    difference: jax.Array
-    valid: jax.Array
-    given: tuple[jax.Array, ...]
-
-    def finish(self, value: jax.Array) -> jax.Array:
-        return narrow(gated(value, self.valid), *self.given)
-
-    def finish_nats(self, nats: jax.Array, base: float | None) -> jax.Array:
-        return self.finish(nats_to_base(nats, base))
-
-
-def _factor(name: str, matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Lower Cholesky factor (the identity where there is none), and whether there is one."""
-    factor = jnp.linalg.cholesky(matrix)
-    asymmetry = jnp.max(jnp.abs(matrix - jnp.swapaxes(matrix, -1, -2)), (-2, -1), initial=0)
-    size = jnp.max(jnp.abs(matrix), (-2, -1), initial=0)
-    smallest = jnp.min(jnp.diagonal(factor, axis1=-2, axis2=-1), -1, initial=jnp.inf)
-    symmetric = asymmetry <= _SYMMETRIC * size
-    found = jnp.where(symmetric & jnp.all(jnp.isfinite(factor), (-2, -1)), smallest, jnp.nan)
-    expected = "symmetric positive definite (NaN: it has no Cholesky factor)"
-    valid = checks.check_real(f"smallest pivot of {name}", found, found > 0, expected)
-    return factor, valid
-
-
-def _checked(mean_p, covariance_p, mean_q, covariance_q) -> _Gaussians:
-    mean_p = checks.floating("mean_p", mean_p, min_ndim=1)
-    mean_q = checks.floating("mean_q", mean_q, min_ndim=1)
-    covariance_p = checks.square_matrix("covariance_p", covariance_p)
-    covariance_q = checks.square_matrix("covariance_q", covariance_q)
-    sizes = {
-        "mean_p": mean_p.shape[-1],
-        "mean_q": mean_q.shape[-1],
-        "covariance_p": covariance_p.shape[-1],
-        "covariance_q": covariance_q.shape[-1],
-    }
-    if len(set(sizes.values())) != 1 or 0 in sizes.values():
-        raise ValueError(f"means and covariances must have the same size; got {sizes}.")
-    given = (mean_p, covariance_p, mean_q, covariance_q)
-    checks.broadcast_shapes(
-        mean_p=mean_p,
-        mean_q=mean_q,
-        covariance_p=covariance_p[..., 0],
-        covariance_q=covariance_q[..., 0],
-    )
-    mean_p, covariance_p, mean_q, covariance_q = widen(*given)
-    valid = jnp.ones((), bool)
-    for name, mean in (("mean_p", mean_p), ("mean_q", mean_q)):
-        valid &= jnp.all(checks.check_real(name, mean, jnp.isfinite(mean), "finite"), -1)
-    factor_p, valid_p = _factor("covariance_p", covariance_p)
-    factor_q, valid_q = _factor("covariance_q", covariance_q)
-    valid = valid & valid_p & valid_q
-    batch = valid.shape
-    size = mean_p.shape[-1]
-    return _Gaussians(
-        jnp.broadcast_to(factor_p, (*batch, size, size)),
-        jnp.broadcast_to(factor_q, (*batch, size, size)),
-        jnp.broadcast_to(mean_p - mean_q, (*batch, size)),
-        valid,
-        given,
-    )
 
 
 def _solve(factor: jax.Array, rhs: jax.Array) -> jax.Array:
@@ -105,20 +30,61 @@ def _whitened_square(factor: jax.Array, vector: jax.Array) -> jax.Array:
     return jnp.sum(_solve(factor, vector[..., None])[..., 0] ** 2, -1)
 
 
-def _relative_eigenvalues(pair: _Gaussians) -> jax.Array:
+def _relative_eigenvalues(factor_p: jax.Array, factor_q: jax.Array) -> jax.Array:
     """Eigenvalues of Sigma_q^{-1} Sigma_p: the squared singular values of W."""
-    w = _solve(pair.factor_q, pair.factor_p)
-    return jnp.linalg.eigvalsh(w @ jnp.swapaxes(w, -1, -2))
+    w = _solve(factor_q, factor_p)
+    values = jnp.linalg.eigvalsh(w @ jnp.swapaxes(w, -1, -2))
+    return jnp.maximum(values, smallest_normal(values.dtype))
 
 
-def _middle_terms(pair: _Gaussians) -> tuple[jax.Array, jax.Array]:
+@jax.jit
+def _kl_nats(factor_p, factor_q, difference):
+    w = _solve(factor_q, factor_p)
+    diagonal = jnp.diagonal(w, axis1=-2, axis2=-1)
+    nats = jnp.sum(relative_entropy_terms(jnp.ones_like(diagonal), diagonal**2), -1)
+    nats += jnp.sum(jnp.tril(w, -1) ** 2, (-2, -1))
+    return (nats + _whitened_square(factor_q, difference)) / 2
+
+
+@jax.jit
+def _renyi_nats(factor_p, factor_q, difference, order):
+    values = _relative_eigenvalues(factor_p, factor_q)
+    remainder = (1 - order)[..., None]
+    mixture = order[..., None] + remainder * values
+    exists = jnp.all(mixture > 0, -1)
+    # log(mixture) / (1 - a): by a series about 1 where the two covariances or the order are near.
+    rest = remainder * (values - 1)
+    near = jnp.abs(rest) < 0.5
+    close = (values - 1) * log1p_ratio(jnp.where(near, rest, 0))
+    far = jnp.log(jnp.where(near | (mixture <= 0), 1, mixture)) / jnp.where(near, 1, remainder)
+    nats = jnp.sum(jnp.where(near, close, far) - log_ratio(values, jnp.ones_like(values)), -1)
+    # In coordinates where Sigma_q is the identity, Sigma_a is 1 + (1 - a) (W W^T - 1).
+    w = _solve(factor_q, factor_p)
+    unit = jnp.eye(w.shape[-1], dtype=w.dtype)
+    mixed = unit + remainder[..., None] * (w @ jnp.swapaxes(w, -1, -2) - unit)
+    factor = jnp.linalg.cholesky(jnp.where(exists[..., None, None], mixed, unit))
+    white = _solve(factor_q, difference[..., None])[..., 0]
+    white = jnp.broadcast_to(white, factor.shape[:-1])
+    nats += order * _whitened_square(factor, white)
+    return jnp.where(exists, nats / 2, jnp.inf)
+
+
+@jax.jit
+def _middle_terms(factor_p, factor_q, difference):
     """With S = (Sigma_p + Sigma_q) / 2: d^T S^{-1} d, and log det S - (log det of both) / 2."""
-    roots = safe_sqrt(jnp.maximum(_relative_eigenvalues(pair), 0))
+    roots = jnp.sqrt(_relative_eigenvalues(factor_p, factor_q))
     # (1 + r^2) / (2 r) = 1 + (1 - r)^2 / (2 r): no cancellation between near covariances.
     log_determinants = jnp.sum(jnp.log1p((1 - roots) ** 2 / (2 * roots)), -1)
-    half = [f @ jnp.swapaxes(f, -1, -2) / 2 for f in (pair.factor_p, pair.factor_q)]
+    half = [f @ jnp.swapaxes(f, -1, -2) / 2 for f in (factor_p, factor_q)]
     middle = jnp.linalg.cholesky(half[0] + half[1])
-    return _whitened_square(middle, pair.difference), log_determinants
+    return _whitened_square(middle, difference), log_determinants
+
+
+@jax.jit
+def _wasserstein_2(factor_p, factor_q, difference):
+    rotation = polar_factor(jnp.swapaxes(factor_q, -1, -2) @ factor_p)
+    squared = jnp.sum((factor_p - factor_q @ rotation) ** 2, (-2, -1))
+    return safe_sqrt(squared + jnp.sum(difference**2, -1))
 
 
 def gaussian_kl_divergence(
@@ -160,13 +126,8 @@ def gaussian_kl_divergence(
         >>> print(divergences.gaussian_kl_divergence(zero, one, zero + 1, one))
         0.5
     """
-    pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
-    w = _solve(pair.factor_q, pair.factor_p)
-    diagonal = jnp.diagonal(w, axis1=-2, axis2=-1)
-    nats = jnp.sum(relative_entropy_terms(jnp.ones_like(diagonal), diagonal**2), -1)
-    nats += jnp.sum(jnp.tril(w, -1) ** 2, (-2, -1))
-    nats += _whitened_square(pair.factor_q, pair.difference)
-    return pair.finish_nats(nats / 2, base)
+    pair = checked_gaussians(mean_p, covariance_p, mean_q, covariance_q)
+    return pair.finish_nats(_kl_nats(*pair.parts), base)
 
 
 def gaussian_renyi_divergence(
@@ -212,30 +173,11 @@ def gaussian_renyi_divergence(
         >>> print(divergences.gaussian_renyi_divergence(zero, one, zero + 1, one, 3.0))
         1.5
     """
-    pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
+    pair = checked_gaussians(mean_p, covariance_p, mean_q, covariance_q)
     order, order_valid = checked_order(order, finite=True)
     order = jnp.where(order_valid, order, 1).astype(pair.difference.dtype)
-    values = _relative_eigenvalues(pair)
-    values = jnp.maximum(values, smallest_normal(values.dtype))
-    remainder = (1 - order)[..., None]
-    mixture = order[..., None] + remainder * values
-    exists = jnp.all(mixture > 0, -1)
-    # log(mixture) / (1 - a): by a series about 1 where the two covariances or the order are near.
-    rest = remainder * (values - 1)
-    near = jnp.abs(rest) < 0.5
-    close = (values - 1) * log1p_ratio(jnp.where(near, rest, 0))
-    far = jnp.log(jnp.where(near | (mixture <= 0), 1, mixture)) / jnp.where(near, 1, remainder)
-    nats = jnp.sum(jnp.where(near, close, far) - log_ratio(values, jnp.ones_like(values)), -1)
-    # In coordinates where Sigma_q is the identity, Sigma_a is 1 + (1 - a) (W W^T - 1).
-    w = _solve(pair.factor_q, pair.factor_p)
-    unit = jnp.eye(w.shape[-1], dtype=w.dtype)
-    mixed = unit + (1 - order)[..., None, None] * (w @ jnp.swapaxes(w, -1, -2) - unit)
-    factor = jnp.linalg.cholesky(jnp.where(exists[..., None, None], mixed, unit))
-    white = _solve(pair.factor_q, pair.difference[..., None])[..., 0]
-    white = jnp.broadcast_to(white, (*factor.shape[:-2], white.shape[-1]))
-    nats += order * _whitened_square(factor, white)
-    value = jnp.where(exists, nats / 2, jnp.inf)
-    return pair.finish_nats(gated(value, order_valid), base)
+    nats = _renyi_nats(*pair.parts, order)
+    return pair.finish_nats(gated(nats, order_valid), base)
 
 
 def gaussian_bhattacharyya_distance(
@@ -276,8 +218,8 @@ def gaussian_bhattacharyya_distance(
         >>> print(divergences.gaussian_bhattacharyya_distance(zero, one, zero + 2, one))
         0.5
     """
-    pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
-    square, log_determinants = _middle_terms(pair)
+    pair = checked_gaussians(mean_p, covariance_p, mean_q, covariance_q)
+    square, log_determinants = _middle_terms(*pair.parts)
     return pair.finish_nats(square / 8 + log_determinants / 2, base)
 
 
@@ -314,8 +256,8 @@ def gaussian_hellinger_distance(
         >>> print(divergences.gaussian_hellinger_distance(zero, one, zero + 2, one))
         0.6272...
     """
-    pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
-    square, log_determinants = _middle_terms(pair)
+    pair = checked_gaussians(mean_p, covariance_p, mean_q, covariance_q)
+    square, log_determinants = _middle_terms(*pair.parts)
     return pair.finish(safe_sqrt(-jnp.expm1(-(square / 8 + log_determinants / 2))))
 
 
@@ -358,8 +300,8 @@ def gaussian_cauchy_schwarz_divergence(
         >>> print(divergences.gaussian_cauchy_schwarz_divergence(zero, one, zero + 2, one))
         2.0
     """
-    pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
-    square, log_determinants = _middle_terms(pair)
+    pair = checked_gaussians(mean_p, covariance_p, mean_q, covariance_q)
+    square, log_determinants = _middle_terms(*pair.parts)
     return pair.finish_nats(square / 2 + log_determinants, base)
 
 
@@ -400,7 +342,5 @@ def gaussian_wasserstein_2(
         >>> print(divergences.gaussian_wasserstein_2(zero, one, zero + 3, 25 * one))
         5.0
     """
-    pair = _checked(mean_p, covariance_p, mean_q, covariance_q)
-    rotation = polar_factor(jnp.swapaxes(pair.factor_q, -1, -2) @ pair.factor_p)
-    squared = jnp.sum((pair.factor_p - pair.factor_q @ rotation) ** 2, (-2, -1))
-    return pair.finish(safe_sqrt(squared + jnp.sum(pair.difference**2, -1)))
+    pair = checked_gaussians(mean_p, covariance_p, mean_q, covariance_q)
+    return pair.finish(_wasserstein_2(*pair.parts))

@@ -152,6 +152,11 @@ def kl_divergence_from_logits(
     return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), p_logits, q_logits)
 
 
+@functools.partial(jax.jit, static_argnames="axes")
+def _kl_nats_from_logs(log_p: jax.Array, log_q: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    return jnp.sum(log_probability_terms(log_p, log_q), axes, keepdims=True)
+
+
 def kl_divergence_from_log_probabilities(
     log_p: Float[Array, "..."],
     log_q: Float[Array, "..."],
@@ -200,8 +205,7 @@ def kl_divergence_from_log_probabilities(
     wide_p, wide_q = widen(*wide)
     if where is not None:
         wide_p, wide_q = jnp.where(where, wide_p, -jnp.inf), jnp.where(where, wide_q, -jnp.inf)
-    nats = jnp.sum(log_probability_terms(wide_p, wide_q), axes, keepdims=True)
-    nats = gated(nats, valid_p, valid_q)
+    nats = gated(_kl_nats_from_logs(wide_p, wide_q, axes), valid_p, valid_q)
     return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), log_p, log_q)
 
 

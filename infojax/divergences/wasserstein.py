@@ -18,7 +18,6 @@ def _weighted(name: str, x: jax.Array, weights: jax.Array | None):
     if weights is None:
         return x, jnp.full((x.shape[-1],), 1 / x.shape[-1], widen(x)[0].dtype), finite
     weights = checks.floating(f"{name}_weights", weights, min_ndim=1)
-    checks.broadcast_shapes(**{name: x, f"{name}_weights": weights})
     if weights.shape[-1] != x.shape[-1]:
         raise ValueError(
             f"{name}_weights must hold one weight for each of {x.shape[-1]} samples; "
@@ -84,9 +83,11 @@ def wasserstein_1(
     """
     x = checks.floating("x", x, min_ndim=1)
     y = checks.floating("y", y, min_ndim=1)
-    checks.broadcast_shapes(x=x[..., :1], y=y[..., :1])
     x, x_shares, x_valid = _weighted("x", x, x_weights)
     y, y_shares, y_valid = _weighted("y", y, y_weights)
+    checks.broadcast_shapes(
+        x=x[..., :1], y=y[..., :1], x_weights=x_shares[..., :1], y_weights=y_shares[..., :1]
+    )
     value = gated(_area(x, y, x_shares, y_shares), x_valid, y_valid)[..., 0]
     given = (w for w in (x_weights, y_weights) if w is not None)
     return narrow(value, x, y, *(jnp.asarray(w) for w in given))
