@@ -162,6 +162,10 @@ class Run:
 
         self._write(f"{name}.png", figures.to_png(figure))
 
+    def save_file(self, name: str, content: bytes) -> None:
+        """Writes a file of another kind, such as an animation; equal runs give equal bytes."""
+        self._write(name, content)
+
     def save_claims(self, claims: Sequence[Claim]) -> None:
         """Writes `claims.json`; a claim that does not hold is reported, and is no error."""
         names = [claim.name for claim in claims]
