@@ -166,6 +166,16 @@ def conditional_mutual_information(
     return narrow(nats_to_base(gated(nats, valid), base), as_given)
 
 
+@jax.jit
+def _pointwise_nats(table: jax.Array) -> jax.Array:
+    tiny = smallest_normal(table.dtype)
+    px, py = jnp.sum(table, 1, keepdims=True), jnp.sum(table, 0, keepdims=True)
+    occurs = table >= tiny
+    row = safe_divide(table, px)
+    nats = log_ratio(jnp.where(row >= tiny, row, 1), jnp.where(occurs, py, 1))
+    return jnp.where(occurs, nats, jnp.where((px >= tiny) & (py >= tiny), -jnp.inf, 0))
+
+
 def pointwise_mutual_information(
     joint: Float[Array, "n m"], *, base: float | None = None
 ) -> Float[Array, "n m"]:
@@ -197,12 +207,7 @@ def pointwise_mutual_information(
     as_given, table, valid = checked_joint(joint, min_ndim=2)
     if table.ndim != 2:
         raise ValueError(f"joint must have 2 axes; got shape {table.shape}.")
-    tiny = smallest_normal(table.dtype)
-    px, py = jnp.sum(table, 1, keepdims=True), jnp.sum(table, 0, keepdims=True)
-    occurs = table >= tiny
-    row = safe_divide(table, px)
-    nats = log_ratio(jnp.where(row >= tiny, row, 1), jnp.where(occurs, py, 1))
-    nats = jnp.where(occurs, nats, jnp.where((px >= tiny) & (py >= tiny), -jnp.inf, 0))
+    nats = _pointwise_nats(table)
     return narrow(nats_to_base(gated(nats, valid), base), as_given)
 
 

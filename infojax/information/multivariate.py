@@ -4,6 +4,7 @@ Each is a sum, or a difference of sums, of conditional mutual informations, whic
 non-negative term by term.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -32,6 +33,7 @@ def _merged(groups: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(axis for group in groups for axis in group)
 
 
+@functools.partial(jax.jit, static_argnames="groups")
 def _total_correlation_nats(table: jax.Array, groups: Groups) -> jax.Array:
     """The chain rule: the sum over i of I(X_i; X_1 ... X_{i-1})."""
     nats = jnp.zeros((), table.dtype)
@@ -40,6 +42,7 @@ def _total_correlation_nats(table: jax.Array, groups: Groups) -> jax.Array:
     return nats
 
 
+@functools.partial(jax.jit, static_argnames="groups")
 def _dual_total_correlation_nats(table: jax.Array, groups: Groups) -> jax.Array:
     """Its dual: the sum over i of I(X_i; X_{i+1} ... X_n | X_1 ... X_{i-1})."""
     nats = jnp.zeros((), table.dtype)
@@ -49,6 +52,7 @@ def _dual_total_correlation_nats(table: jax.Array, groups: Groups) -> jax.Array:
     return nats
 
 
+@functools.partial(jax.jit, static_argnames="groups")
 def _interaction_nats(table: jax.Array, groups: Groups) -> jax.Array:
     """The sum over subsets S of X_3 ... X_n of (-1)^(n - 2 - |S|) I(X_1; X_2 | S)."""
     x, y, *others = groups
