@@ -53,7 +53,8 @@ def point_rows(points: list[Point]) -> list[dict[str, object]]:
 
 def _mec_rows(table) -> list[dict[str, object]]:
     rows = []
-    for name, values in table.items():
+    for name in comparisons.METHODS:
+        values = table[name]
         estimate = runner.mean_interval(values)
         paper, half = comparisons.PAPER_MEC_TABLE.get(name, (None, None))
         rows.append(

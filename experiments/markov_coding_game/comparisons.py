@@ -13,6 +13,14 @@ PAPER_MEC_TABLE = {
     "max-seeking greedy": (2.946, 0.064),
     "zero-seeking greedy": (2.937, 0.058),
 }
+METHODS = (
+    "independent",
+    "successive linearisation",
+    "quantile",
+    "max-seeking greedy",
+    "zero-seeking greedy",
+    "lower bound",
+)
 
 
 def scipy_transport(cost: np.ndarray, p: np.ndarray, q: np.ndarray) -> np.ndarray:

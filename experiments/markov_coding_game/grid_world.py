@@ -62,7 +62,7 @@ def make_grid_world(side: int = 8, noise: float = 0.1) -> GridWorld:
     """Builds the grid world; side 8 is the paper's.
 
     Args:
-        side: rows and columns, at least 4.
+        side: rows and columns, at least 8.
         noise: probability of going astray to each side.
 
     Returns:
@@ -71,8 +71,8 @@ def make_grid_world(side: int = 8, noise: float = 0.1) -> GridWorld:
     Raises:
         ValueError: a grid that is too small for its parts, or a noise outside [0, .5].
     """
-    if side < 4:
-        raise ValueError(f"side must be at least 4; got {side}")
+    if side < 8:
+        raise ValueError(f"side must be at least 8; got {side}")
     if not 0 <= noise <= 0.5:
         raise ValueError(f"noise must be between 0 and 0.5; got {noise}")
     obstacles = {(i, i) for i in range(1, side)}

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import runner
-from experiments.markov_coding_game.comparisons import PAPER_MEC_TABLE
+from experiments.markov_coding_game.comparisons import METHODS, PAPER_MEC_TABLE
 from experiments.markov_coding_game.grid_world import GridWorld
 from experiments.markov_coding_game.play import Point
 from experiments.runner import figures
@@ -131,7 +131,7 @@ def mec_table(table: dict[str, np.ndarray]) -> Figure:
         The figure.
     """
     figure, ax = figures.subplots(1, 1, panel=(6.4, 3.2))
-    names = list(table)
+    names = [name for name in METHODS if name in table]
     for row, name in enumerate(names):
         estimate = runner.mean_interval(table[name])
         ax.boxplot(

@@ -169,7 +169,7 @@ class _LogBar(Bar):
             parts.append(f"done in {duration(seconds)}")
         if self._note:
             parts.append(self._note)
-        self._terminal.print(f"{self._name:<{_LABEL_WIDTH}}" + "  ".join(parts))
+        self._terminal.print(f"{self._name:<{_LABEL_WIDTH - 2}}  " + "  ".join(parts))
 
 
 class _RateColumn(ProgressColumn):
