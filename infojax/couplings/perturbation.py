@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from infojax import checks
 from infojax.couplings.ebim import checked_source, code_of_labels
 from infojax.couplings.majorization import descending
-from infojax.numerics import gated, narrow, nats_to_base, xlogx
+from infojax.numerics import gated, narrow, nats_to_base, widen, xlogx
 
 _BISECTIONS = 60
 _ALL_PARTITIONS_UP_TO = 8
@@ -153,9 +153,15 @@ def perturb_mapping(
     symbol, target, moved, value, information, reached = _perturb(
         source, labels, nats, direction == "above"
     )
-    in_base = [narrow(nats_to_base(gated(x, valid), base), given) for x in (value, information)]
+    value, information = (nats_to_base(gated(x, valid), base) for x in (value, information))
     return PerturbedCode(
-        labels, symbol, target, narrow(gated(moved, valid), given), *in_base, reached
+        labels=labels,
+        symbol=symbol,
+        target=target,
+        moved=narrow(gated(moved, valid), given),
+        rate=narrow(value, given),
+        information=narrow(information, given),
+        reached=reached,
     )
 
 
@@ -264,12 +270,13 @@ def ebim_curve(
             f"p and rates must have one axis each; got shapes {jnp.shape(p)}, {rates.shape}."
         )
     given = checks.floating("p", p)
-    _, source, nats, valid = checked_source("p", given[None], rates, base)
+    _, _, nats, valid = checked_source("p", given[None], rates, base)
+    (source,) = widen(given)
     if given.size <= _ALL_PARTITIONS_UP_TO:
         maps = jnp.asarray(set_partitions(given.size))
     else:
-        maps = _greedy_family(source[0])
-    information, own = _curve(source[0], nats, maps)
+        maps = _greedy_family(source)
+    information, own = _curve(source, nats, maps)
     return EntropyBoundedCurve(
         rates=rates,
         information=narrow(nats_to_base(gated(information, valid), base), given),

@@ -74,8 +74,10 @@ class SparseCoupling:
         Returns:
             The sum of the marginals' entropies minus the joint entropy, (*B,).
         """
-        apart = sum(jnp.sum(-xlogx(p), -1) for p in self.marginals())
-        return nats_to_base(apart, base) - self.entropy(base=base)
+        together = -self.entropy()
+        for p in self.marginals():
+            together += jnp.sum(-xlogx(p), -1)
+        return nats_to_base(together, base)
 
 
 def _scatter(indices: jax.Array, masses: jax.Array, sizes: tuple[int, ...]) -> jax.Array:
