@@ -76,7 +76,7 @@ def checked_source(
     rate = checks.real_number("rate", rate)
     rate_valid = checks.check_real("rate", rate, rate >= 0, "a non-negative number")
     valid = checks.check_distribution(name, given, (given.ndim - 1,))[..., 0]
-    shape = checks.broadcast_shapes(rate=rate, **{f"batch of {name}": valid})
+    shape = checks.broadcast_shapes(core=0, rate=rate, **{f"batch of {name}": valid})
     (wide,) = widen(given)
     source = jnp.broadcast_to(wide, (*shape, given.shape[-1]))
     rate = jnp.broadcast_to(rate_to_nats(rate.astype(wide.dtype), base), shape)
