@@ -90,17 +90,19 @@ def _setting(point: Point) -> tuple[int, int]:
 
 def _measure_couplings(run: runner.Run) -> list[runner.Claim]:
     tables = run.config.tables
-    table = run.stage(
-        "mec_table", lambda: comparisons.mec_table(run.seed, tables.pairs, tables.symbols)
-    )
-    curve = run.stage("code_curve", lambda: comparisons.code_curve(tables.curve_rates))
-    encoders = run.stage("encoders", lambda: comparisons.encoder_comparison(tables.encoder_rates))
-    stochastic = run.stage(
-        "stochasticity",
-        lambda: comparisons.stochasticity(
-            tables.stochasticity_symbols, tuple(tables.stochasticity_rates)
-        ),
-    )
+    symbols, rates = tables.stochasticity_symbols, tuple(tables.stochasticity_rates)
+    stages = {
+        "mec_table": lambda: comparisons.mec_table(run.seed, tables.pairs, tables.symbols),
+        "code_curve": lambda: comparisons.code_curve(tables.curve_rates),
+        "encoders": lambda: comparisons.encoder_comparison(tables.encoder_rates),
+        "stochasticity": lambda: comparisons.stochasticity(symbols, rates),
+    }
+    results = []
+    with run.progress("couplings", len(stages), unit="tables") as bar:
+        for name, function in stages.items():
+            results.append(run.stage(name, function))
+            bar.advance(1)
+    table, curve, encoders, stochastic = results
     run.save_table("mec_table", _mec_rows(table))
     run.save_figure("mec_table", pictures.mec_table(table))
     run.save_figure("code_curve", pictures.code_curve(curve))

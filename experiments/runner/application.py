@@ -102,7 +102,9 @@ def main(
                 traceback.print_exc()
                 _leave_at_once(1)
             raise
-        if status not in (0, UserError.status) and jax.process_count() > 1:
+        if status not in (0, UserError.status):
+            # A program may still be running on the devices, and Python's own way out would pull
+            # the runtime away from under it; other processes may be waited for in vain.
             _leave_at_once(status)
         return status
 
