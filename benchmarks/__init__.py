@@ -1,0 +1,1 @@
+"""Time and accuracy against named peers, each in one process: `python -m benchmarks.run`."""

@@ -1,0 +1,154 @@
+"""Benchmarks of entropies and divergences: time, memory, accuracy, and the time of an import."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.measure import Row, Table, in_turn, show
+from infojax import divergences, entropies
+
+
+def _plain_entropy(logits: jax.Array) -> jax.Array:
+    log_p = jax.nn.log_softmax(logits)
+    return -jnp.sum(jnp.exp(log_p) * log_p, -1)
+
+
+def entropy_from_logits(repeats: int, quick: bool) -> Table:
+    """Times the entropy of logits against one log-sum-exp, the limit, and the plain formula.
+
+    Args:
+        repeats: counted calls.
+        quick: whether to run tiny sizes.
+
+    Returns:
+        The table.
+    """
+    shape = (4, 64) if quick else (64, 131_072)
+    logits = jax.random.normal(jax.random.key(0), shape)
+    functions: dict[str, Callable] = {
+        "infojax": entropies.entropy_from_logits,
+        "logsumexp (one read, the limit)": lambda x: jax.nn.logsumexp(x, -1),
+        "log_softmax, exp, sum": _plain_entropy,
+    }
+    rows = []
+    for kind in ("value", "gradient"):
+        programs = {
+            name: jax.jit(f if kind == "value" else jax.grad(lambda x, f=f: jnp.sum(f(x))))
+            for name, f in functions.items()
+        }
+        times = in_turn({name: lambda g=g: g(logits) for name, g in programs.items()}, repeats)
+        memory = {
+            name: g.lower(logits).compile().memory_analysis().temp_size_in_bytes
+            for name, g in programs.items()
+        }
+        mine = times["infojax"].median
+        for name, t in times.items():
+            if name == "infojax":
+                continue
+            limit = name.startswith("logsumexp")
+            rows.append(
+                Row(
+                    case=f"{kind}, {shape[0]} x {shape[1]}",
+                    ours=f"{show(mine)}, {memory['infojax'] / 2**20:.1f} MiB",
+                    peer=name,
+                    peers=f"{show(t.median)}, {memory[name] / 2**20:.1f} MiB",
+                    ratio=mine / t.median,
+                    bar="<= 2.5" if limit and kind == "value" and not quick else "",
+                )
+            )
+    return Table(
+        title="Entropy of logits",
+        note="Seconds and temporary memory, float32; ratio = infojax / peer.",
+        rows=tuple(rows),
+    )
+
+
+def _sources(k: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(k)
+    laws = {f"Dirichlet({a:g})": rng.gamma(a, size=k) for a in (0.05, 1.0, 50.0)}
+    laws["Zipf"] = 1 / np.arange(1, k + 1.0)
+    return {name: (x / x.sum()).astype(np.float32) for name, x in laws.items()}
+
+
+def entropy_accuracy(repeats: int, quick: bool) -> Table:
+    """Measures the relative error of float32 against float64 on the same float32 input.
+
+    Args:
+        repeats: not used: the figures do not vary.
+        quick: whether to run tiny sizes.
+
+    Returns:
+        The table: the worst case over distributions for each number of symbols.
+    """
+    del repeats
+    functions: dict[str, Callable] = {
+        "entropy": lambda p, q: entropies.entropy(p),
+        "renyi_entropy, order 1/2": lambda p, q: entropies.renyi_entropy(p, 0.5),
+        "renyi_entropy, order 1": lambda p, q: entropies.renyi_entropy(p, 1.0),
+        "renyi_entropy, order 2": lambda p, q: entropies.renyi_entropy(p, 2.0),
+        "entropy_from_logits": lambda p, q: entropies.entropy_from_logits(20 * p / jnp.max(p)),
+        "kl_divergence": divergences.kl_divergence,
+    }
+    rows = []
+    for name, function in functions.items():
+        for k in (10, 100) if quick else (10, 1_000, 100_000, 1_000_000):
+            worst, law = max(
+                (_error(function, p, _sources(k)["Dirichlet(50)"]), law)
+                for law, p in _sources(k).items()
+            )
+            rows.append(
+                Row(
+                    f"{name}, K = {k}", f"{worst:.1e}", "float64, same input", law, worst, "<= 2e-6"
+                )
+            )
+    return Table(
+        title="Accuracy of float32",
+        note="Worst relative error over Dirichlet(.05, 1, 50) and Zipf laws; the last columns name "
+        "the worst law and repeat the error as the ratio.",
+        rows=tuple(rows),
+    )
+
+
+def _error(function: Callable, p: np.ndarray, q: np.ndarray) -> float:
+    single = float(function(jnp.asarray(p), jnp.asarray(q)))
+    with jax.enable_x64(True):
+        double = float(function(*(jnp.asarray(x, jnp.float64) for x in (p, q))))
+    return abs(single - double) / abs(double)
+
+
+def import_time(repeats: int, quick: bool) -> Table:
+    """Measures what `import infojax` adds to `import jax, flax`, each in a fresh interpreter.
+
+    Args:
+        repeats: interpreters of each kind.
+        quick: whether to start few.
+
+    Returns:
+        The table; its ratio is in seconds.
+    """
+
+    def start(code: str) -> Callable[[], None]:
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True) and None
+
+    times = in_turn(
+        {"jax, flax": start("import jax, flax"), "all": start("import jax, flax, infojax")},
+        1 if quick else repeats,
+    )
+    added = times["all"].median - times["jax, flax"].median
+    row = Row(
+        "import jax, flax, infojax",
+        show(times["all"].median),
+        "import jax, flax",
+        show(times["jax, flax"].median),
+        added,
+        "" if quick else "<= 0.15",
+    )
+    return Table(
+        title="Import time",
+        note="Whole processes, medians; the ratio column is the difference in seconds.",
+        rows=(row,),
+    )

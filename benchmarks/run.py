@@ -1,0 +1,105 @@
+"""The command `python -m benchmarks.run NAME [--output=DIR] [--repeats=N] [--quick]`."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+from absl import app, flags
+
+from benchmarks import couplings, measures
+from benchmarks.measure import Table
+
+BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
+    "greedy_coupling": couplings.greedy_coupling,
+    "entropy_bounded_code": couplings.entropy_bounded_code,
+    "entropy_from_logits": measures.entropy_from_logits,
+    "entropy_accuracy": measures.entropy_accuracy,
+    "import_time": measures.import_time,
+}
+_RESULTS = pathlib.Path(__file__).parent / "results"
+_OUTPUT = flags.DEFINE_string("output", str(_RESULTS), "Directory of the tables.")
+_REPEATS = flags.DEFINE_integer("repeats", 7, "Counted calls of each contender.", lower_bound=1)
+_QUICK = flags.DEFINE_bool("quick", False, "Tiny sizes: shows that it runs, measures nothing.")
+
+
+def describe_machine() -> dict[str, str]:
+    """Names what a table was measured on.
+
+    Returns:
+        Device, cores and versions.
+    """
+    return {
+        "device": f"{jax.devices()[0].device_kind} x {jax.device_count()}",
+        "processor": platform.machine(),
+        "cores": str(os.cpu_count()),
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def to_markdown(name: str, table: Table, machine: dict[str, str]) -> str:
+    """Writes a table as Markdown.
+
+    Args:
+        name: the benchmark's name.
+        table: what it found.
+        machine: from `describe_machine`.
+
+    Returns:
+        The file's text.
+    """
+    lines = [f"# {table.title}", "", table.note, ""]
+    lines += [
+        "| case | infojax | peer | peer's | ratio | bar | met |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    words = {True: "yes", False: "**no**", None: ""}
+    for row in table.rows:
+        cells = (row.case, row.ours, row.peer, row.peers, f"{row.ratio:.3g}", row.bar)
+        lines.append(f"| {' | '.join(cells)} | {words[row.met]} |")
+    facts = ", ".join(f"{key} {value}" for key, value in machine.items())
+    return "\n".join([*lines, "", f"`python -m benchmarks.run {name}` on {facts}.", ""])
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs one benchmark.
+
+    Args:
+        arguments: the program's name and the benchmark's.
+    """
+    if len(arguments) != 2 or arguments[1] not in BENCHMARKS:
+        given = " ".join(arguments[1:]) or "nothing"
+        sys.exit(f"name one benchmark of {', '.join(BENCHMARKS)}; got {given}")
+    name = arguments[1]
+    table = BENCHMARKS[name](_REPEATS.value, _QUICK.value)
+    machine = describe_machine()
+    output = pathlib.Path(_OUTPUT.value)
+    output.mkdir(parents=True, exist_ok=True)
+    text = to_markdown(name, table, machine)
+    content = {
+        "benchmark": name,
+        "machine": machine,
+        "rows": [dataclasses.asdict(row) | {"met": row.met} for row in table.rows],
+    }
+    _write(output / f"{name}.json", json.dumps(content, indent=1) + "\n")
+    _write(output / f"{name}.md", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    app.run(main)
