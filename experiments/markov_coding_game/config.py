@@ -32,7 +32,7 @@ def get_config(size: str) -> ml_collections.ConfigDict:
             # episodes, so that the devices must divide them.
             "shards": 32 if full else 8,
             "lanes_per_shard": 32 if full else 16,
-            "checkpoints": 50 if full else 4,
+            "checkpoints": 50 if full else 10,
             "recorded_steps": 100,
         }
     )

@@ -25,6 +25,8 @@ def _slope(points: list[Point], values: str, seed: int) -> runner.Estimate:
 
 def _trend_claims(points: list[Point], seed: int) -> list[runner.Claim]:
     claims = []
+    if len({p.log_beta for p in points}) < 2:  # one temperature has no trend
+        return claims
     for rate in sorted({p.compression_rate for p in points}):
         chosen = _select(points, encoder="search", compression_rate=rate)
         for values, word, threshold in (

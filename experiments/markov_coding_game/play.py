@@ -12,6 +12,9 @@ from experiments.markov_coding_game.game import Encoder, world_on_device
 from experiments.markov_coding_game.grid_world import make_grid_world, soft_policy
 
 
+_ARM_NAMES = {"none": "unlimited", "search": "search", "uniform": "uniform"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Point:
     """One point of the figure and the results of its episodes.
@@ -99,7 +102,13 @@ def _play_arm(
         recorded_steps=game.recorded_steps,
     )
     lanes = _loop(
-        run, f"{encoder}_{bits}bits_{side}x{side}", world, policies, queue, messages, rules
+        run,
+        f"{_ARM_NAMES[encoder]}_{bits}bits_{side}x{side}",
+        world,
+        policies,
+        queue,
+        messages,
+        rules,
     )
     results, records = runner.gather_to_host((lanes.results, lanes.records))
     host_queue = runner.gather_to_host(queue)
