@@ -11,7 +11,6 @@ from experiments.markov_coding_game import lanes as lane_loop
 from experiments.markov_coding_game.game import Encoder, world_on_device
 from experiments.markov_coding_game.grid_world import make_grid_world, soft_policy
 
-
 _ARM_NAMES = {"none": "unlimited", "search": "search", "uniform": "uniform"}
 
 
