@@ -5,22 +5,37 @@ from infojax.checks.static import (
     check_support,
     choice,
     floating,
+    mask,
     positive_integer,
+    real_array,
     real_number,
     square_matrix,
 )
-from infojax.checks.values import check, check_distribution, check_real, is_concrete
+from infojax.checks.values import (
+    check,
+    check_distribution,
+    check_logits,
+    check_real,
+    distributions_are_valid,
+    first_entry,
+    is_concrete,
+)
 
 __all__ = [
     "broadcast_shapes",
     "check",
     "check_distribution",
+    "check_logits",
     "check_real",
     "check_support",
     "choice",
+    "distributions_are_valid",
+    "first_entry",
     "floating",
     "is_concrete",
+    "mask",
     "positive_integer",
+    "real_array",
     "real_number",
     "square_matrix",
 ]

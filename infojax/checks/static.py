@@ -10,6 +10,13 @@ import numpy as np
 from jax.typing import ArrayLike
 
 
+def _array(name: str, x: ArrayLike) -> jax.Array:
+    try:
+        return jnp.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array; got {type(x).__name__} ({error}).") from None
+
+
 def floating(name: str, x: ArrayLike, *, min_ndim: int = 0, ndim: int | None = None) -> jax.Array:
     """Takes an argument as an array of floating type.
 
@@ -26,13 +33,29 @@ def floating(name: str, x: ArrayLike, *, min_ndim: int = 0, ndim: int | None = N
         TypeError: it is no array, or not of floating type.
         ValueError: it has too few or too many axes.
     """
-    try:
-        array = jnp.asarray(x)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array; got {type(x).__name__} ({error}).") from None
+    array = _array(name, x)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"{name} must have a floating type; got {array.dtype}.")
     check_rank(name, array, min_ndim=min_ndim, ndim=ndim)
+    return array
+
+
+def real_array(name: str, x: ArrayLike) -> jax.Array:
+    """Takes an argument as an array of integers or of floating type.
+
+    Args:
+        name: what the caller's users call the argument.
+        x: an array, or nested lists of numbers.
+
+    Returns:
+        The array, in its own type.
+
+    Raises:
+        TypeError: it is no array, or boolean or complex.
+    """
+    array = _array(name, x)
+    if not (jnp.issubdtype(array.dtype, jnp.integer) or jnp.issubdtype(array.dtype, jnp.floating)):
+        raise TypeError(f"{name} must have an integer or floating type; got {array.dtype}.")
     return array
 
 
@@ -66,6 +89,35 @@ def check_support(name: str, p: jax.Array) -> None:
     """
     if p.shape[-1] == 0:
         raise ValueError(f"{name} must have a symbol; got an empty support (shape {p.shape}).")
+
+
+def mask(name: str, where: ArrayLike | None, shape: tuple[int, ...]) -> jax.Array | None:
+    """Takes a mask of the entries that count.
+
+    Args:
+        name: what the caller's users call the argument.
+        where: the mask, or None.
+        shape: the shape of the array that it masks.
+
+    Returns:
+        The mask as an array, or None.
+
+    Raises:
+        TypeError: it is not boolean.
+        ValueError: it does not broadcast to `shape`.
+    """
+    if where is None:
+        return None
+    try:
+        array = jnp.asarray(where)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a boolean array; got {type(where).__name__}.") from None
+    if array.dtype != bool:
+        raise TypeError(f"{name} must be boolean; got {array.dtype}.")
+    sizes = zip(reversed(array.shape), reversed(shape), strict=False)
+    if array.ndim > len(shape) or any(size not in (1, wanted) for size, wanted in sizes):
+        raise ValueError(f"{name} must broadcast to {shape}; got shape {array.shape}.")
+    return array
 
 
 def broadcast_shapes(*, core: int = 0, **arrays: jax.Array) -> tuple[int, ...]:

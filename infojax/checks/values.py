@@ -9,8 +9,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.experimental import checkify
 
+from infojax.checks.static import mask
 from infojax.numerics import probability_tolerance
 
 
@@ -23,7 +25,7 @@ def is_concrete(*arrays: jax.Array) -> bool:
     Returns:
         True outside of jit, vmap, grad and scan.
     """
-    return not any(isinstance(array, jax.core.Tracer) for array in arrays)
+    return not any(isinstance(array, Tracer) for array in arrays)
 
 
 def check(valid: jax.Array, message: str | Callable[[], str]) -> None:
@@ -65,21 +67,63 @@ def check_real(name: str, x: jax.Array, valid: jax.Array, expected: str) -> jax.
     def message() -> str:
         if not is_concrete(x, valid):
             return f"{name} must be {expected}."
-        where = np.argwhere(~np.asarray(valid))[0]
-        place = f"{name}[{', '.join(map(str, where))}]" if where.size else name
-        return f"{name} must be {expected}; got {place} = {np.asarray(x)[tuple(where)]}."
+        first = first_entry(name, np.asarray(x), ~np.asarray(valid))
+        return f"{name} must be {expected}; got {first}."
 
     check(valid, message)
     return valid
 
 
-def _total(p: jax.Array, axes: tuple[int, ...], where: jax.Array | None) -> jax.Array:
-    p = p.astype(jnp.promote_types(p.dtype, jnp.float32))
-    return jnp.sum(jnp.where(p >= 0, p, jnp.nan), axes, where=where, keepdims=True)
+def distributions_are_valid(
+    p: jax.Array, axes: tuple[int, ...], where: jax.Array | None = None
+) -> jax.Array:
+    """Which distributions have non-negative finite masses that sum to one.
+
+    Pure, so that a compiled function can hold it; `check_distribution` reports what it finds.
+
+    Args:
+        p: the masses, in the caller's own type (it sets the tolerance of the sum).
+        axes: the axes of one distribution.
+        where: the entries that count; all if None.
+
+    Returns:
+        Boolean array with `axes` of size one.
+    """
+    wide = p.astype(jnp.promote_types(p.dtype, jnp.float32))
+    masses = jnp.where(wide >= 0, wide, jnp.nan)
+    sums = jnp.sum(masses, axes, where=where, keepdims=True)
+    return jnp.abs(sums - 1) <= probability_tolerance(p.dtype)
+
+
+_distributions_are_valid = jax.jit(distributions_are_valid, static_argnames="axes")
+
+
+def first_entry(name: str, values: np.ndarray, wrong: np.ndarray) -> str:
+    """Names the first of some entries.
+
+    Args:
+        name: what the caller's users call the array.
+        values: the array.
+        wrong: boolean array that marks the entries.
+
+    Returns:
+        Its place and value, such as "p[0, 2] = -0.5".
+    """
+    where = np.argwhere(wrong)[0]
+    place = f"{name}[{', '.join(map(str, where))}]" if where.size else name
+    return f"{place} = {values[tuple(where)]}"
+
+
+def _counted(p: jax.Array, where: jax.Array | None) -> np.ndarray:
+    return np.ones(p.shape, bool) if where is None else np.broadcast_to(where, p.shape)
 
 
 def check_distribution(
-    name: str, p: jax.Array, axes: tuple[int, ...], where: jax.Array | None = None
+    name: str,
+    p: jax.Array,
+    axes: tuple[int, ...],
+    where: jax.Array | None = None,
+    valid: jax.Array | None = None,
 ) -> jax.Array:
     """Demands non-negative finite masses that sum to one along `axes`.
 
@@ -88,6 +132,7 @@ def check_distribution(
         p: the masses, in the caller's own type (it sets the tolerance of the sum).
         axes: the axes of one distribution.
         where: the entries that count; all if None.
+        valid: what `distributions_are_valid` gave, where the caller has it already.
 
     Returns:
         Boolean array with `axes` of size one: which distributions are valid.
@@ -97,23 +142,56 @@ def check_distribution(
             the sum is off.
     """
     tolerance = probability_tolerance(p.dtype)
-    valid = jnp.abs(_total(p, axes, where) - 1) <= tolerance
+    found = valid
+    if found is None:
+        found = _distributions_are_valid(p, axes, mask("where", where, p.shape))
 
     def message() -> str:
         expected = f"{name} must hold probabilities along axes {axes}"
-        if not is_concrete(p, valid) or (where is not None and not is_concrete(where)):
+        if not is_concrete(p, found) or (where is not None and not is_concrete(where)):
             return f"{expected}: non-negative, finite, with sum 1 within {tolerance}."
-        mask = np.ones(p.shape, bool) if where is None else np.broadcast_to(where, p.shape)
+        counted = _counted(p, where)
         values = np.asarray(p).astype(np.float64)
-        if not mask.any(axes).all():
+        if not counted.any(axes).all():
             return f"{expected}; got an empty support (shape {p.shape})."
-        wrong = np.argwhere(mask & ~((values >= 0) & np.isfinite(values)))
-        if wrong.size:
-            place = ", ".join(map(str, wrong[0]))
-            return f"{expected}; got {name}[{place}] = {values[tuple(wrong[0])]}."
-        sums = np.where(mask, values, 0).sum(axes)
+        wrong = counted & ~((values >= 0) & np.isfinite(values))
+        if wrong.any():
+            return f"{expected}; got {first_entry(name, values, wrong)}."
+        sums = np.where(counted, values, 0).sum(axes)
         worst = sums.flat[np.argmax(np.abs(sums - 1))]
         return f"{expected} with sum 1 within {tolerance}; got a sum of {worst:.6g}."
+
+    check(found, message)
+    return found
+
+
+def check_logits(
+    name: str, logits: jax.Array, where: jax.Array | None, valid: jax.Array
+) -> jax.Array:
+    """Demands logits of which none is NaN or +inf, with a finite one in each row.
+
+    Args:
+        name: what the caller's users call the argument.
+        logits: the logits.
+        where: the entries that count; all if None.
+        valid: boolean array, which rows are valid.
+
+    Returns:
+        `valid`.
+
+    Raises:
+        ValueError: eagerly, naming the first entry that fails.
+    """
+
+    def message() -> str:
+        expected = f"{name} must be finite or -inf, with a finite one in each row"
+        if not is_concrete(logits, valid) or (where is not None and not is_concrete(where)):
+            return f"{expected}."
+        values = np.asarray(logits).astype(np.float64)
+        wrong = _counted(logits, where) & (np.isnan(values) | (values == np.inf))
+        if wrong.any():
+            return f"{expected}; got {first_entry(name, values, wrong)}."
+        return f"{expected}; got a row without (shape {logits.shape})."
 
     check(valid, message)
     return valid

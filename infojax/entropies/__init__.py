@@ -1,21 +1,22 @@
 """Entropies of probabilities, logits, counts, joint tables and continuous families."""
 
 from infojax.entropies.differential import (
-    beta_entropy,
     cauchy_entropy,
-    dirichlet_entropy,
     exponential_entropy,
-    gamma_entropy,
     gaussian_entropy,
     laplace_entropy,
     log_normal_entropy,
     logistic_entropy,
-    student_t_entropy,
     uniform_entropy,
-    von_mises_entropy,
 )
 from infojax.entropies.from_counts import entropy_from_counts
 from infojax.entropies.from_logits import entropy_from_logits
+from infojax.entropies.gamma_families import (
+    beta_entropy,
+    dirichlet_entropy,
+    gamma_entropy,
+    student_t_entropy,
+)
 from infojax.entropies.generalized import renyi_entropy, tsallis_entropy
 from infojax.entropies.joint import conditional_entropy, joint_entropy
 from infojax.entropies.markov import entropy_rate, stationary_distribution
@@ -26,6 +27,7 @@ from infojax.entropies.shannon import (
     entropy,
     perplexity,
 )
+from infojax.entropies.von_mises import von_mises_entropy
 
 __all__ = [
     "beta_entropy",

@@ -9,56 +9,68 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import digamma
-from jaxtyping import Array, Bool, Num
+import numpy as np
+from jaxtyping import Array, Bool, Float, Num
 
 from infojax import checks
-from infojax.numerics import gated, nats_to_base, normalize_axes, reduce_axes, xlogx
+from infojax.numerics import (
+    digamma_half_step,
+    gated,
+    log_minus_digamma,
+    log_of_base,
+    narrow,
+    normalize_axes,
+    reduce_axes,
+    total,
+    xlogx,
+)
 from infojax.numerics.reductions import Axis
 
 Correction = Literal["none", "miller_madow", "grassberger", "chao_shen", "shrinkage"]
 
 
-def _plug_in(counts: jax.Array, total: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
-    return jnp.sum(-xlogx(counts / total), axes, where=where, keepdims=True)
+def _plug_in(counts: jax.Array, n: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
+    return 0 - total(xlogx(counts / n), axes)
 
 
-def _miller_madow(counts: jax.Array, total: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
-    seen = jnp.sum((counts > 0).astype(counts.dtype), axes, where=where, keepdims=True)
-    return _plug_in(counts, total, axes, where) + (seen - 1) / (2 * total)
+def _miller_madow(counts: jax.Array, n: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
+    seen = total((counts > 0).astype(counts.dtype), axes)
+    return _plug_in(counts, n, axes, where) + (seen - 1) / (2 * n)
 
 
-def _grassberger(counts: jax.Array, total: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
+def _grassberger(counts: jax.Array, n: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
+    # log n - sum c G(c) / n as plug-in plus sum c (log c - G(c)) / n: small terms, that do not
+    # cancel where one symbol has nearly all of the samples.
     c = jnp.maximum(counts, 1)
-    sign = jnp.where(counts % 2 == 0, 1.0, -1.0)
-    g = digamma(c) + 0.5 * sign * (digamma((c + 1) / 2) - digamma(c / 2))
-    return jnp.log(total) - jnp.sum(counts * g, axes, where=where, keepdims=True) / total
+    sign = jnp.where(counts % 2 == 0, 0.5, -0.5)
+    gap = log_minus_digamma(c) - sign * digamma_half_step(c / 2)
+    return _plug_in(counts, n, axes, where) + total(counts / n * gap, axes)
 
 
-def _chao_shen(counts: jax.Array, total: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
-    single = jnp.sum((counts == 1).astype(counts.dtype), axes, where=where, keepdims=True)
+def _chao_shen(counts: jax.Array, n: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
+    single = total((counts == 1).astype(counts.dtype), axes)
     # With singletons alone the coverage estimate would be 0; one fewer is the usual repair.
-    coverage = 1 - jnp.where(single == total, total - 1, single) / total
-    p = coverage * counts / total
+    coverage = 1 - jnp.where(single == n, n - 1, single) / n
+    p = coverage * counts / n
     seen = counts > 0
     p_seen = jnp.where(seen, p, 0.5)
     # A symbol that holds all the mass has inclusion probability one; log1p(-1) is kept away.
-    unseen = total * jnp.log1p(-jnp.minimum(p_seen, 1 - jnp.finfo(p.dtype).epsneg))
+    unseen = n * jnp.log1p(-jnp.minimum(p_seen, 1 - jnp.finfo(p.dtype).epsneg))
     terms = -xlogx(p_seen) / -jnp.expm1(unseen)
-    return jnp.sum(jnp.where(seen, terms, 0), axes, where=where, keepdims=True)
+    return total(jnp.where(seen, terms, 0), axes)
 
 
-def _shrinkage(counts: jax.Array, total: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
-    target = 1 / jnp.sum(jnp.ones_like(counts), axes, where=where, keepdims=True)
-    p = counts / total
-    spread = jnp.sum((target - p) ** 2, axes, where=where, keepdims=True)
-    variance = 1 - jnp.sum(p**2, axes, where=where, keepdims=True)
-    scale = (total - 1) * spread
+def _shrinkage(counts: jax.Array, n: jax.Array, axes: tuple[int, ...], where) -> jax.Array:
+    ones = jnp.ones_like(counts)
+    counted = ones if where is None else jnp.where(where, ones, 0)
+    target = counted / total(counted, axes)
+    p = counts / n
+    spread = total((target - p) ** 2, axes)
+    variance = 1 - total(p**2, axes)
+    scale = (n - 1) * spread
     intensity = jnp.where(scale > 0, variance / jnp.where(scale > 0, scale, 1), 1)
     intensity = jnp.clip(intensity, 0, 1)
-    return jnp.sum(
-        -xlogx(intensity * target + (1 - intensity) * p), axes, where=where, keepdims=True
-    )
+    return total(-xlogx(intensity * target + (1 - intensity) * p), axes)
 
 
 _ESTIMATORS = {
@@ -70,14 +82,19 @@ _ESTIMATORS = {
 }
 
 
-@functools.partial(jax.jit, static_argnames=("axes", "correction"))
-def _estimate(counts, where, axes: tuple[int, ...], correction: str):
-    whole = jnp.where(counts == jnp.round(counts), counts, jnp.nan)
-    whole = jnp.where(whole >= 0, whole, jnp.nan)
-    total = jnp.sum(whole, axes, where=where, keepdims=True)
-    valid = (total > 0) & jnp.isfinite(total)
-    safe = jnp.where(valid, total, 1)
-    return _ESTIMATORS[correction](counts, safe, axes, where), valid
+def _are_counts(counts):
+    return (counts >= 0) & (counts == counts.round()) & (counts < np.inf)
+
+
+@functools.partial(jax.jit, static_argnames=("axes", "correction", "keepdims"))
+def _estimate(counts, where, unit, axes: tuple[int, ...], correction: str, keepdims: bool):
+    if where is not None:
+        counts = jnp.where(where, counts, 0)
+    n = total(jnp.where(_are_counts(counts), counts, jnp.nan), axes)
+    valid = n > 0
+    safe = jnp.where(valid, n, 1)
+    nats = gated(_ESTIMATORS[correction](counts, safe, axes, where), valid)
+    return reduce_axes(nats / unit, axes, keepdims), valid
 
 
 def entropy_from_counts(
@@ -88,7 +105,7 @@ def entropy_from_counts(
     correction: Correction = "none",
     where: Bool[Array, "..."] | None = None,
     keepdims: bool = False,
-):
+) -> Float[Array, "..."]:
     r"""Shannon entropy estimated from counts of n samples.
 
     With p = counts / n:
@@ -111,7 +128,8 @@ def entropy_from_counts(
         keepdims: whether the reduced axes stay with size one.
 
     Returns:
-        The estimate in units of `base`, of the shape of `counts` without `axis`.
+        The estimate in units of `base`, of the shape of `counts` without `axis`; of JAX's
+        default floating type if the counts are integers.
 
     Raises:
         TypeError: `counts` is complex, boolean or not an array.
@@ -128,13 +146,27 @@ def entropy_from_counts(
         1.5
     """
     checks.choice("correction", correction, tuple(_ESTIMATORS))
-    counts = jnp.asarray(counts)
-    real = jnp.issubdtype(counts.dtype, jnp.floating) or jnp.issubdtype(counts.dtype, jnp.integer)
-    if not real:
-        raise TypeError(f"counts must have an integer or floating type; got {counts.dtype}.")
-    dtype = jnp.promote_types(counts.dtype, jnp.float32)
-    out = counts.dtype if jnp.issubdtype(counts.dtype, jnp.floating) else dtype
-    axes = normalize_axes(axis, counts.ndim)
-    nats, valid = _estimate(counts.astype(dtype), where, axes, correction)
-    checks.check(valid, "counts must be whole, non-negative and finite, with at least one sample.")
-    return reduce_axes(nats_to_base(gated(nats, valid), base), axes, keepdims).astype(out)
+    given = checks.real_array("counts", counts)
+    axes = normalize_axes(axis, given.ndim)
+    where = checks.mask("where", where, given.shape)
+    whole = jnp.issubdtype(given.dtype, jnp.integer)
+    wide = given.astype(
+        jnp.result_type(float) if whole else jnp.promote_types(given.dtype, jnp.float32)
+    )
+    unit = log_of_base(base)
+    value, valid = _estimate(wide, where, unit, axes, correction, bool(keepdims))
+
+    def message() -> str:
+        expected = "counts must be whole, non-negative and finite, with at least one sample"
+        if not checks.is_concrete(wide, valid) or (
+            where is not None and not checks.is_concrete(where)
+        ):
+            return f"{expected}."
+        values = np.asarray(wide)
+        wrong = ~_are_counts(values) & (True if where is None else np.asarray(where))
+        if wrong.any():
+            return f"{expected}; got {checks.first_entry('counts', values, wrong)}."
+        return f"{expected}; got none along axes {axes} (shape {given.shape})."
+
+    checks.check(valid, message)
+    return value if whole else narrow(value, given)

@@ -11,80 +11,79 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from infojax import checks
-from infojax.numerics import narrow, nats_to_base, normalize_axes, reduce_axes, widen
+from infojax.numerics import gated, log_of_base, narrow, normalize_axes, reduce_axes, total, widen
 from infojax.numerics.reductions import Axis
 
 
-def log_normalizer(
-    logits: jax.Array, axes: tuple[int, ...], where: jax.Array | None = None
-) -> jax.Array:
-    """log sum exp over `axes`, which stay with size one.
+def _exponentials(
+    logits: jax.Array, axes: tuple[int, ...]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The logits less their peak, the sum of their exponentials, and the peak.
+
+    Peak and sum stay apart: in log Z = peak + log(sum) the larger rounds away the smaller.
+    """
+    peak = jax.lax.stop_gradient(jnp.max(logits, axes, keepdims=True, initial=-jnp.inf))
+    shifted = logits - peak
+    return shifted, total(jnp.exp(shifted), axes), peak
+
+
+def log_softmax(logits: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
+    """Log probabilities of logits.
 
     Args:
-        logits: array of at least float32.
+        logits: array of at least float32; -inf where a symbol is impossible.
         axes: the axes of one distribution.
-        where: entries that count.
 
     Returns:
-        The log normaliser; -inf where nothing counts.
+        The log probabilities, and which rows are valid (`axes` of size one): none NaN or +inf,
+        and one finite.
     """
-    return jax.nn.logsumexp(logits, axes, where=where, keepdims=True)
+    shifted, weight, peak = _exponentials(logits, axes)
+    return shifted - jnp.log(weight), jnp.isfinite(peak)
 
 
-def _shifted(
-    logits: jax.Array, axes: tuple[int, ...], where: jax.Array | None
-) -> tuple[jax.Array, jax.Array]:
-    if where is not None:
-        logits = jnp.where(where, logits, -jnp.inf)
-    peak = jnp.max(logits, axes, keepdims=True, initial=-jnp.inf)
-    return logits - peak, peak
-
-
-def _value(
-    logits: jax.Array, axes: tuple[int, ...], where: jax.Array | None
-) -> tuple[jax.Array, jax.Array]:
-    shifted, peak = _shifted(logits, axes, where)
-    weight = jnp.exp(shifted)
-    total = jnp.sum(weight, axes, keepdims=True)
-    # -inf * 0 is the only product that must be mended: a symbol of probability zero.
-    moment = jnp.sum(weight * jnp.where(shifted == -jnp.inf, 0, shifted), axes, keepdims=True)
-    return jnp.log(total) - moment / total, peak + jnp.log(total)
+def _masked(logits: jax.Array, where: jax.Array | None) -> jax.Array:
+    (wide,) = widen(logits)
+    return wide if where is None else jnp.where(where, wide, -jnp.inf)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _entropy_nats(
     logits: jax.Array, axes: tuple[int, ...], where: jax.Array | None
-) -> tuple[jax.Array, jax.Array]:
-    return _value(logits, axes, where)
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The entropy, and the log normaliser in its two parts."""
+    shifted, weight, peak = _exponentials(_masked(logits, where), axes)
+    # -inf * 0 is the only product that must be mended: a symbol of probability zero.
+    terms = jnp.exp(shifted) * jnp.where(shifted == -jnp.inf, 0, shifted)
+    log_weight = jnp.log(weight)
+    return log_weight - total(terms, axes) / weight, log_weight, peak
 
 
 @_entropy_nats.defjvp
 def _entropy_nats_jvp(axes, primals, tangents):
     logits, where = primals
-    value, log_z = _value(logits, axes, where)
+    value, log_weight, peak = _entropy_nats(logits, axes, where)
 
     # Under reverse mode the checkpoint keeps (logits, log Z, H) alone, not the probabilities.
     @jax.checkpoint
-    def tangent(logits, log_z, value, dot):
-        log_p = logits - log_z
-        if where is not None:
-            log_p = jnp.where(where, log_p, -jnp.inf)
+    def tangent(logits, log_weight, peak, value, dot):
+        log_p = (_masked(logits, where) - peak) - log_weight
         p = jnp.exp(log_p)
         slope = -p * (jnp.where(log_p == -jnp.inf, 0, log_p) + value)
-        return (
-            jnp.sum(slope * dot, axes, keepdims=True),
-            jnp.sum(p * dot, axes, keepdims=True),
-        )
+        return total(slope * dot, axes), total(p * dot, axes)
 
-    return (value, log_z), tangent(logits, log_z, value, tangents[0])
+    change, log_weight_change = tangent(logits, log_weight, peak, value, tangents[0])
+    # Any constant may stand for the peak: the derivative of log Z is that of log_weight.
+    return (value, log_weight, peak), (change, log_weight_change, jnp.zeros_like(peak))
 
 
-@functools.partial(jax.jit, static_argnames="axes")
-def _entropy_and_log_normalizer(logits, where, axes):
-    (logits,) = widen(logits)
-    if where is not None:
-        where = jnp.broadcast_to(where, logits.shape)
-    return _entropy_nats(logits, axes, where)
+# The unit is an argument, so that another base compiles nothing anew.
+@functools.partial(jax.jit, static_argnames=("axes", "keepdims"))
+def _entropy(logits, where, unit, axes: tuple[int, ...], keepdims: bool):
+    nats, _, peak = _entropy_nats(logits, axes, where)
+    valid = jnp.isfinite(peak)
+    value = gated(nats / unit, valid)
+    return narrow(reduce_axes(value, axes, keepdims), logits), valid
 
 
 def entropy_from_logits(
@@ -123,11 +122,9 @@ def entropy_from_logits(
         >>> print(entropies.entropy_from_logits(jnp.array([1.0, 1.0, -jnp.inf]), base=2))
         1.0
     """
-    given = checks.floating("logits", logits)
-    axes = normalize_axes(axis, given.ndim)
-    nats, log_z = _entropy_and_log_normalizer(given, where, axes)
-    valid = checks.check_real(
-        "log sum exp(logits)", log_z, jnp.isfinite(log_z), "finite along each row"
-    )
-    nats = jnp.where(valid, nats, jnp.nan)
-    return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), given)
+    logits = checks.floating("logits", logits)
+    axes = normalize_axes(axis, logits.ndim)
+    where = checks.mask("where", where, logits.shape)
+    value, valid = _entropy(logits, where, log_of_base(base), axes, bool(keepdims))
+    checks.check_logits("logits", logits, where, valid)
+    return value

@@ -4,8 +4,11 @@ Near order one both are written with u = (order - 1) log p and the ratios expm1(
 log1p(s) / s, which are accurate at zero; elsewhere Renyi's is a log-sum-exp.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
@@ -14,12 +17,13 @@ from infojax.numerics import (
     expm1_ratio,
     gated,
     log1p_ratio,
+    log_of_base,
     narrow,
-    nats_to_base,
     normalize_axes,
     reduce_axes,
     safe_log,
     smallest_normal,
+    total,
     widen,
 )
 from infojax.numerics.reductions import Axis
@@ -48,7 +52,11 @@ def checked_order(order: ArrayLike, *, finite: bool = False) -> tuple[jax.Array,
 
 
 def expand_order(
-    order: jax.Array, axes: tuple[int, ...], ndim: int, name: str = "order"
+    order: jax.Array,
+    axes: tuple[int, ...],
+    ndim: int,
+    name: str = "order",
+    shape: tuple[int, ...] | None = None,
 ) -> jax.Array:
     """Lays the axes of an array of orders along the batch axes of the masses.
 
@@ -57,12 +65,13 @@ def expand_order(
         axes: the axes of one distribution.
         ndim: the number of axes of the masses.
         name: what the caller's users call the order.
+        shape: the shape of the masses, if their batch axes are to be compared too.
 
     Returns:
         The orders, broadcasting with the masses.
 
     Raises:
-        ValueError: there are more axes of orders than batch axes.
+        ValueError: there are more axes of orders than batch axes, or they do not broadcast.
     """
     if order.ndim == 0:
         return order
@@ -71,14 +80,27 @@ def expand_order(
         raise ValueError(
             f"{name} must be a scalar or broadcast with {batch} batch axes; got {order.shape}."
         )
+    if shape is not None:
+        sizes = tuple(size for axis, size in enumerate(shape) if axis not in axes)
+        try:
+            np.broadcast_shapes(order.shape, sizes)
+        except ValueError:
+            raise ValueError(
+                f"{name} must broadcast with the batch axes {sizes}; got shape {order.shape}."
+            ) from None
     return jnp.expand_dims(jnp.reshape(order, (1,) * (batch - order.ndim) + order.shape), axes)
 
 
-@jax.jit
 def _powers(p: jax.Array, order: jax.Array) -> jax.Array:
     """(p^order - p) / (order - 1), elementwise, with 0 where p is 0."""
     log_p = safe_log(p)
     return p * log_p * expm1_ratio((order - 1) * log_p)
+
+
+def _prepare(p, order, where, axes: tuple[int, ...]):
+    """Masses of at least float32 that are 0 where they do not count, and orders beside them."""
+    (masses,) = widen(p if where is None else jnp.where(where, p, 0))
+    return masses, expand_order(order.astype(masses.dtype), axes, p.ndim)
 
 
 def renyi_entropy(
@@ -122,31 +144,48 @@ def renyi_entropy(
         >>> print(entropies.renyi_entropy(p, jnp.inf, base=2))
         1.0
     """
-    given = checks.floating("p", p)
-    axes = normalize_axes(axis, given.ndim)
+    p = checks.floating("p", p)
+    axes = normalize_axes(axis, p.ndim)
+    where = checks.mask("where", where, p.shape)
     order, order_valid = checked_order(order)
-    valid = checks.check_distribution("p", given, axes, where)
-    (p,) = widen(given)
-    order = expand_order(order.astype(p.dtype), axes, p.ndim)
-    order_valid = expand_order(order_valid, axes, p.ndim)
-    nats = _renyi_nats(p, order, where, axes)
-    nats = gated(nats, valid, order_valid)
-    return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), given)
+    expand_order(order, axes, p.ndim, shape=p.shape)
+    unit = log_of_base(base)
+    value, valid = _renyi(p, order, order_valid, where, unit, axes, bool(keepdims))
+    checks.check_distribution("p", p, axes, where, valid)
+    return value
 
 
-def _renyi_nats(p, order, where, axes):
+# The order and the unit are arguments, so that another one compiles nothing anew.
+@functools.partial(jax.jit, static_argnames=("axes", "keepdims"))
+def _renyi(p, order, order_valid, where, unit, axes: tuple[int, ...], keepdims: bool):
+    valid = checks.distributions_are_valid(p, axes, where)
+    masses, orders = _prepare(p, order, where, axes)
+    nats = gated(_renyi_nats(masses, orders, axes), valid, expand_order(order_valid, axes, p.ndim))
+    return narrow(reduce_axes(nats / unit, axes, keepdims), p), valid
+
+
+def _renyi_nats(p, order, axes):
     near = jnp.abs(order - 1) < _NEAR_ONE
     excess = jnp.where(near, order - 1, 0)
-    slope = jnp.sum(_powers(p, 1 + excess), axes, where=where, keepdims=True)
+    slope = total(_powers(p, 1 + excess), axes)
     around_one = -slope * log1p_ratio(excess * slope)
 
     infinite = order == jnp.inf
     far = jnp.where(near | infinite, 2, order)
-    support = p >= smallest_normal(p.dtype)
-    counted = support if where is None else support & where
-    log_sum = jax.nn.logsumexp(far * safe_log(p), axes, where=counted, keepdims=True)
-    largest = -jnp.log(jnp.max(p, axes, where=where, initial=0, keepdims=True))
-    return jnp.where(near, around_one, jnp.where(infinite, largest, log_sum / (1 - far)))
+    log_p = jnp.where(p >= smallest_normal(p.dtype), safe_log(p), -jnp.inf)
+    # The largest mass is taken out before the product with the order can overflow; any constant
+    # does, so it has no derivative.
+    peak = jax.lax.stop_gradient(jnp.max(log_p, axes, keepdims=True, initial=-jnp.inf))
+    relative = log_p - jnp.where(jnp.isfinite(peak), peak, 0)
+    powers = jnp.where(relative == -jnp.inf, 0, jnp.exp(far * _finite(relative)))
+    elsewhere = far / (1 - far) * peak + jnp.log(total(powers, axes)) / (1 - far)
+
+    largest = -jnp.log(jnp.max(p, axes, initial=0, keepdims=True))
+    return jnp.where(near, around_one, jnp.where(infinite, largest, elsewhere))
+
+
+def _finite(x: jax.Array) -> jax.Array:
+    return jnp.where(jnp.isfinite(x), x, 0)
 
 
 def tsallis_entropy(
@@ -186,13 +225,20 @@ def tsallis_entropy(
         >>> print(entropies.tsallis_entropy(jnp.array([0.5, 0.5]), 2))
         0.5
     """
-    given = checks.floating("p", p)
-    axes = normalize_axes(axis, given.ndim)
+    p = checks.floating("p", p)
+    axes = normalize_axes(axis, p.ndim)
+    where = checks.mask("where", where, p.shape)
     order, order_valid = checked_order(order, finite=True)
-    valid = checks.check_distribution("p", given, axes, where)
-    (p,) = widen(given)
-    order = expand_order(order.astype(p.dtype), axes, p.ndim)
-    order_valid = expand_order(order_valid, axes, p.ndim)
-    order = jnp.where(jnp.isfinite(order), order, 1)
-    value = jnp.sum(-_powers(p, order), axes, where=where, keepdims=True)
-    return narrow(reduce_axes(gated(value, valid, order_valid), axes, keepdims), given)
+    expand_order(order, axes, p.ndim, shape=p.shape)
+    value, valid = _tsallis(p, order, order_valid, where, axes, bool(keepdims))
+    checks.check_distribution("p", p, axes, where, valid)
+    return value
+
+
+@functools.partial(jax.jit, static_argnames=("axes", "keepdims"))
+def _tsallis(p, order, order_valid, where, axes: tuple[int, ...], keepdims: bool):
+    valid = checks.distributions_are_valid(p, axes, where)
+    masses, orders = _prepare(p, order, where, axes)
+    value = total(-_powers(masses, _finite(orders)), axes)
+    value = gated(value, valid, expand_order(order_valid, axes, p.ndim))
+    return narrow(reduce_axes(value, axes, keepdims), p), valid

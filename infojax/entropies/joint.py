@@ -4,6 +4,7 @@ A joint table of n variables is an array with n axes that sums to one; its axes 
 number, or by name where `names` gives each axis one. Batch by `jax.vmap`.
 """
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from infojax import checks
-from infojax.numerics import gated, narrow, nats_to_base, normalize_axes, widen, xlogx
+from infojax.numerics import gated, narrow, nats_to_base, normalize_axes, safe_divide, widen, xlogx
 
 Variables = int | str | Sequence[int | str]
 
@@ -38,11 +39,15 @@ def variable_axes(
         ValueError: a name is unknown or there are too few or repeated names; a number is out of
             range.
     """
+    if isinstance(names, str):
+        raise TypeError(f"names must be a sequence of names; got {names!r}.")
     if names is not None and (len(names) != ndim or len(set(names)) != ndim):
         raise ValueError(f"names must be {ndim} different names, one an axis; got {tuple(names)}.")
     if variables is None:
         return tuple(range(ndim))
-    given = (variables,) if isinstance(variables, int | str) else tuple(variables)
+    given = tuple(variables) if isinstance(variables, Sequence) else (variables,)
+    if isinstance(variables, str):
+        given = (variables,)
     numbers = []
     for one in given:
         if not isinstance(one, str):
@@ -69,7 +74,8 @@ def marginal(joint: jax.Array, axes: Sequence[int]) -> jax.Array:
     return jnp.sum(joint, tuple(set(range(joint.ndim)) - set(axes)))
 
 
-def marginal_entropy_nats(joint: jax.Array, axes: Sequence[int]) -> jax.Array:
+@functools.partial(jax.jit, static_argnames="axes")
+def marginal_entropy_nats(joint: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     """Entropy of some variables of a joint table.
 
     Args:
@@ -182,9 +188,14 @@ def conditional_entropy(
         raise ValueError(
             f"axis and given must not share a variable; got axis={axis!r}, given={given!r}."
         )
+    nats = _conditional_entropy_nats(table, valid, kept, known)
+    return narrow(nats_to_base(nats, base), as_given)
+
+
+@functools.partial(jax.jit, static_argnames=("kept", "known"))
+def _conditional_entropy_nats(table, valid, kept: tuple[int, ...], known: tuple[int, ...]):
     others = tuple(set(range(table.ndim)) - set(kept) - set(known))
     pair = jnp.sum(table, others, keepdims=True)
     condition = jnp.sum(pair, kept, keepdims=True)
-    safe = jnp.where(condition > 0, condition, 1)
-    nats = gated(jnp.sum(-condition * xlogx(pair / safe)), valid)
-    return narrow(nats_to_base(nats, base), as_given)
+    nats = jnp.sum(-condition * xlogx(safe_divide(pair, condition)))
+    return gated(nats, valid)

@@ -18,13 +18,24 @@ def _has_one_recurrent_class(transition: jax.Array) -> jax.Array:
     return jnp.any(jnp.all(reach, -2), -1)
 
 
+@jax.jit
 def _stationary(transition: jax.Array) -> jax.Array:
     n = transition.shape[-1]
-    # pi (I - P + 1 1^T) = 1^T has pi as its only solution when one class is recurrent.
-    system = jnp.eye(n, dtype=transition.dtype) - jnp.swapaxes(transition, -1, -2) + 1
+    eye = jnp.eye(n, dtype=transition.dtype)
+    # I - P from the entries off the diagonal alone: 1 - P_ii has lost the digits of a state
+    # that is hardly ever left.
+    leaving = transition * (1 - eye)
+    rates = jnp.sum(leaving, -1)
+    generator = rates[..., None] * eye - leaving
+    # pi (I - P + c 1 1^T) = c 1^T has pi as its only solution when one class is recurrent; c of
+    # the size of the other terms keeps their digits.
+    scale = jax.lax.stop_gradient(jnp.mean(rates, -1))[..., None]
+    scale = jnp.where(scale > 0, scale, 1)
+    system = jnp.swapaxes(generator, -1, -2) + scale[..., None]
     unique = _has_one_recurrent_class(transition)[..., None]
-    system = jnp.where(unique[..., None], system, jnp.eye(n, dtype=transition.dtype))
-    pi = jnp.linalg.solve(system, jnp.ones((*transition.shape[:-1], 1), transition.dtype))[..., 0]
+    system = jnp.where(unique[..., None], system, eye)
+    right = jnp.broadcast_to(scale, transition.shape[:-1])
+    pi = jnp.linalg.solve(system, right[..., None])[..., 0]
     return gated(jnp.maximum(pi, 0), unique)
 
 
@@ -96,6 +107,8 @@ def entropy_rate(
             raise ValueError(
                 f"stationary must have {given.shape[-1]} states; got shape {pi.shape}."
             )
+        checks.broadcast_shapes(core=1, transition=given[..., 0], stationary=pi)
         valid &= checks.check_distribution("stationary", pi, (pi.ndim - 1,))[..., 0]
+        (pi,) = widen(pi)
     nats = jnp.sum(pi * jnp.sum(-xlogx(matrix), -1), -1)
     return narrow(nats_to_base(gated(nats, valid), base), given)

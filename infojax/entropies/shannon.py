@@ -7,14 +7,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from infojax import checks
-from infojax.entropies.from_logits import log_normalizer
+from infojax.entropies.from_logits import log_softmax
 from infojax.numerics import (
     gated,
+    log_of_base,
     narrow,
-    nats_to_base,
     normalize_axes,
     reduce_axes,
     safe_log,
+    total,
     weighted_log,
     widen,
     xlogx,
@@ -23,10 +24,19 @@ from infojax.numerics import (
 from infojax.numerics.reductions import Axis
 
 
-@functools.partial(jax.jit, static_argnames="axes")
-def _shannon_nats(p: jax.Array, where: jax.Array | None, axes: tuple[int, ...]) -> jax.Array:
-    (p,) = widen(p)
-    return jnp.sum(-xlogx(p), axes, where=where, keepdims=True)
+def _absent(x: jax.Array, where: jax.Array | None, fill: float) -> jax.Array:
+    """Replaces the entries that do not count, whose derivative could be NaN otherwise."""
+    return x if where is None else jnp.where(where, x, fill)
+
+
+# The unit and the power are arguments, so that another base compiles nothing anew.
+@functools.partial(jax.jit, static_argnames=("axes", "keepdims", "exponential"))
+def _shannon(p, where, unit, axes: tuple[int, ...], keepdims: bool, exponential: bool = False):
+    valid = checks.distributions_are_valid(p, axes, where)
+    (masses,) = widen(_absent(p, where, 0))
+    value = (0 - total(xlogx(masses), axes)) / unit  # 0 -: a point mass has +0
+    value = gated(jnp.exp(value) if exponential else value, valid)
+    return narrow(reduce_axes(value, axes, keepdims), p), valid
 
 
 def entropy(
@@ -68,9 +78,10 @@ def entropy(
     """
     p = checks.floating("p", p)
     axes = normalize_axes(axis, p.ndim)
-    valid = checks.check_distribution("p", p, axes, where)
-    nats = gated(_shannon_nats(p, where, axes), valid)
-    return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), p)
+    where = checks.mask("where", where, p.shape)
+    value, valid = _shannon(p, where, log_of_base(base), axes, bool(keepdims))
+    checks.check_distribution("p", p, axes, where, valid)
+    return value
 
 
 def perplexity(
@@ -103,17 +114,19 @@ def perplexity(
     """
     p = checks.floating("p", p)
     axes = normalize_axes(axis, p.ndim)
-    valid = checks.check_distribution("p", p, axes, where)
-    nats = gated(_shannon_nats(p, where, axes), valid)
-    return narrow(reduce_axes(jnp.exp(nats), axes, keepdims), p)
+    where = checks.mask("where", where, p.shape)
+    value, valid = _shannon(p, where, 1.0, axes, bool(keepdims), exponential=True)
+    checks.check_distribution("p", p, axes, where, valid)
+    return value
 
 
-@functools.partial(jax.jit, static_argnames="axes")
-def _cross_nats(
-    p: jax.Array, q: jax.Array, where: jax.Array | None, axes: tuple[int, ...]
-) -> jax.Array:
-    p, q = widen(p, q)
-    return jnp.sum(-xlogy(p, q), axes, where=where, keepdims=True)
+@functools.partial(jax.jit, static_argnames=("axes", "keepdims"))
+def _cross(p, q, where, unit, axes: tuple[int, ...], keepdims: bool):
+    valid_p = checks.distributions_are_valid(p, axes, where)
+    valid_q = checks.distributions_are_valid(q, axes, where)
+    masses, code = widen(_absent(p, where, 0), _absent(q, where, 1))
+    value = gated(total(-xlogy(masses, code), axes) / unit, valid_p, valid_q)
+    return narrow(reduce_axes(value, axes, keepdims), p, q), valid_p, valid_q
 
 
 def cross_entropy(
@@ -153,19 +166,20 @@ def cross_entropy(
     shape = checks.broadcast_shapes(p=p, q=q)
     p, q = jnp.broadcast_to(p, shape), jnp.broadcast_to(q, shape)
     axes = normalize_axes(axis, len(shape))
-    valid_p = checks.check_distribution("p", p, axes, where)
-    valid_q = checks.check_distribution("q", q, axes, where)
-    nats = gated(_cross_nats(p, q, where, axes), valid_p, valid_q)
-    return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), p, q)
+    where = checks.mask("where", where, shape)
+    value, valid_p, valid_q = _cross(p, q, where, log_of_base(base), axes, bool(keepdims))
+    checks.check_distribution("p", p, axes, where, valid_p)
+    checks.check_distribution("q", q, axes, where, valid_q)
+    return value
 
 
-@functools.partial(jax.jit, static_argnames="axes")
-def _cross_nats_from_logits(
-    p: jax.Array, logits: jax.Array, where: jax.Array | None, axes: tuple[int, ...]
-) -> jax.Array:
-    p, logits = widen(p, logits)
-    log_q = logits - log_normalizer(logits, axes, where)
-    return jnp.sum(-weighted_log(p, log_q), axes, where=where, keepdims=True)
+@functools.partial(jax.jit, static_argnames=("axes", "keepdims"))
+def _cross_from_logits(p, logits, where, unit, axes: tuple[int, ...], keepdims: bool):
+    valid_p = checks.distributions_are_valid(p, axes, where)
+    masses, wide = widen(_absent(p, where, 0), _absent(logits, where, -jnp.inf))
+    log_q, valid_logits = log_softmax(wide, axes)
+    value = gated(total(-weighted_log(masses, log_q), axes) / unit, valid_p, valid_logits)
+    return narrow(reduce_axes(value, axes, keepdims), p, logits), valid_p, valid_logits
 
 
 def cross_entropy_from_logits(
@@ -190,11 +204,13 @@ def cross_entropy_from_logits(
         keepdims: whether the reduced axes stay with size one.
 
     Returns:
-        The cross entropy; NaN where all logits are -inf.
+        The cross entropy; +inf where a logit is -inf and p > 0.
 
     Raises:
         TypeError: an argument is not of floating type.
-        ValueError: `p` is not a distribution, or the shapes do not broadcast.
+        ValueError: `p` is not a distribution; a logit is NaN or +inf, or all of a row are -inf
+            (at once on concrete arrays, under `checkify.checkify` in traced code, where the
+            result is otherwise NaN); the shapes do not broadcast; a bad `axis` or `base`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -207,9 +223,23 @@ def cross_entropy_from_logits(
     shape = checks.broadcast_shapes(p=p, logits=logits)
     p, logits = jnp.broadcast_to(p, shape), jnp.broadcast_to(logits, shape)
     axes = normalize_axes(axis, len(shape))
-    valid = checks.check_distribution("p", p, axes, where)
-    nats = gated(_cross_nats_from_logits(p, logits, where, axes), valid)
-    return narrow(reduce_axes(nats_to_base(nats, base), axes, keepdims), p, logits)
+    where = checks.mask("where", where, shape)
+    value, valid_p, valid_logits = _cross_from_logits(
+        p, logits, where, log_of_base(base), axes, bool(keepdims)
+    )
+    checks.check_distribution("p", p, axes, where, valid_p)
+    checks.check_logits("logits", logits, where, valid_logits)
+    return value
+
+
+@jax.jit
+def _binary(p, unit):
+    (x,) = widen(p)
+    valid = (x >= 0) & (x <= 1)
+    inside = (x > 0) & (x < 1)
+    inner = jnp.where(inside, x, 0.5)
+    nats = jnp.where(inside, -inner * safe_log(inner) - (1 - inner) * jnp.log1p(-inner), 0)
+    return narrow(gated(nats / unit, valid), p), valid
 
 
 def binary_entropy(p: Float[Array, "..."], *, base: float | None = None) -> Float[Array, "..."]:
@@ -237,10 +267,7 @@ def binary_entropy(p: Float[Array, "..."], *, base: float | None = None) -> Floa
         >>> print(entropies.binary_entropy(jnp.array([0.0, 0.5, 1.0]), base=2))
         [0. 1. 0.]
     """
-    given = checks.floating("p", p)
-    (p,) = widen(given)
-    valid = checks.check_real("p", given, (p >= 0) & (p <= 1), "between 0 and 1")
-    inside = (p > 0) & (p < 1)
-    inner = jnp.where(inside, p, 0.5)
-    nats = jnp.where(inside, -inner * safe_log(inner) - (1 - inner) * jnp.log1p(-inner), 0)
-    return narrow(nats_to_base(gated(nats, valid), base), given)
+    p = checks.floating("p", p)
+    value, valid = _binary(p, log_of_base(base))
+    checks.check_real("p", p, valid, "between 0 and 1")
+    return value

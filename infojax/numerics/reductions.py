@@ -9,6 +9,8 @@ import jax.numpy as jnp
 
 Axis = int | Sequence[int] | None
 
+_BLOCK = 512
+
 
 def normalize_axes(axis: Axis, ndim: int, name: str = "axis") -> tuple[int, ...]:
     """Turns an axis argument in the manner of numpy into a tuple of axes from 0.
@@ -29,10 +31,14 @@ def normalize_axes(axis: Axis, ndim: int, name: str = "axis") -> tuple[int, ...]
         raise ValueError(f"{name}={axis!r} needs an array with at least one axis; got a scalar.")
     if axis is None:
         return tuple(range(ndim))
+    if isinstance(axis, str):
+        raise TypeError(f"{name} must hold whole numbers; got {axis!r}.")
     given = axis if isinstance(axis, Sequence) else (axis,)
     axes = []
     for one in given:
         try:
+            if isinstance(one, bool):
+                raise TypeError
             number = operator.index(one)
         except TypeError:
             raise TypeError(f"{name} must hold whole numbers; got {one!r}.") from None
@@ -42,6 +48,32 @@ def normalize_axes(axis: Axis, ndim: int, name: str = "axis") -> tuple[int, ...]
     if len(set(axes)) != len(axes):
         raise ValueError(f"{name} must name each axis once; got {axis!r}.")
     return tuple(axes)
+
+
+def total(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    """Sums along axes, which stay with size one, without adding a long row one by one.
+
+    XLA's own sum splits rows on CPU for some layouts and not for others: of 10^6 equal terms in
+    float32 it loses 1e-5 where an axis of size one stands beside (a batch of one, say), and
+    nothing otherwise. Summing blocks first leaves 1e-7 everywhere.
+
+    Args:
+        x: floating array.
+        axes: the axes to sum along.
+
+    Returns:
+        The sums.
+    """
+    size = math.prod(x.shape[axis] for axis in axes)
+    if size <= 2 * _BLOCK:
+        return jnp.sum(x, axes, keepdims=True)
+    kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
+    batch = tuple(x.shape[axis] for axis in kept)
+    rows = jnp.transpose(x, (*kept, *axes)).reshape(*batch, size)
+    blocks = -(-size // _BLOCK)
+    rows = jnp.pad(rows, [(0, 0)] * len(batch) + [(0, blocks * _BLOCK - size)])
+    sums = jnp.sum(jnp.sum(rows.reshape(*batch, blocks, _BLOCK), -1), -1)
+    return jnp.expand_dims(sums, axes)
 
 
 def gated(value: jax.Array, *valid: jax.Array) -> jax.Array:

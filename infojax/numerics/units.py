@@ -6,7 +6,19 @@ import numbers
 import jax
 
 
-def _log_of_base(base: float | None) -> float:
+def log_of_base(base: float | None) -> float:
+    """The natural logarithm of the base in which information is measured: the unit in nats.
+
+    Args:
+        base: the base (2 for bits), or None for nats.
+
+    Returns:
+        log(base), 1 for None.
+
+    Raises:
+        TypeError: `base` is not a real number.
+        ValueError: `base` is not positive, not finite, or 1.
+    """
     if base is None:
         return 1.0
     if isinstance(base, bool) or not isinstance(base, numbers.Real):
@@ -33,8 +45,8 @@ def nats_to_base(value: jax.Array, base: float | None) -> jax.Array:
         TypeError: `base` is not a real number.
         ValueError: `base` is not positive, not finite, or 1.
     """
-    log_base = _log_of_base(base)
-    return value if base is None else value / log_base
+    unit = log_of_base(base)
+    return value if base is None else value / unit
 
 
 def rate_to_nats(value: jax.Array, base: float | None) -> jax.Array:
@@ -51,5 +63,5 @@ def rate_to_nats(value: jax.Array, base: float | None) -> jax.Array:
         TypeError: `base` is not a real number.
         ValueError: `base` is not positive, not finite, or 1.
     """
-    log_base = _log_of_base(base)
-    return value if base is None else value * log_base
+    unit = log_of_base(base)
+    return value if base is None else value * unit
