@@ -151,17 +151,17 @@ def _check_transformations(case):
     rows = [_cast(_draw(case, seed), jnp.float32) for seed in range(3)]
     stacked = tuple(jnp.stack(column) for column in zip(*rows, strict=True))
     expected = np.stack([np.asarray(case(*row)) for row in rows])
-    mapped = jax.vmap(case.__call__)(*stacked)
+    mapped = jax.jit(jax.vmap(case.__call__))(*stacked)
     np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-6)
-    scanned = jax.lax.map(lambda row: case(*row), stacked)
+    scanned = jax.jit(lambda stacked: jax.lax.map(lambda row: case(*row), stacked))(stacked)
     np.testing.assert_allclose(scanned, expected, rtol=1e-5, atol=1e-6)
     if case.batched:
-        np.testing.assert_allclose(case(*stacked), expected, rtol=1e-5, atol=1e-6)
         batch = _cast(_draw(case, 1, (2, 3)), jnp.float32)
         value = case(*batch)
         assert value.shape[:2] == (2, 3)
-        one = case(*(a[1, 2] for a in batch))
-        np.testing.assert_allclose(value[1, 2], one, rtol=1e-5, atol=1e-6)
+        for index in ((0, 0), (1, 2)):
+            one = case(*(a[index] for a in batch))
+            np.testing.assert_allclose(value[index], one, rtol=1e-5, atol=1e-6)
         empty = case(*(a[:, :0] for a in batch))
         assert empty.shape[:2] == (2, 0)
     if case.differentiable and case.smooth:
@@ -239,22 +239,19 @@ def _check_mask(case):
 
 
 def _check_extremes(case):
-    for dtype in (jnp.float32, jnp.bfloat16) if case.half else (jnp.float32,):
-        for extreme in (*case.extremes, *case.infinite):
+    gradient = jax.jit(jax.grad(_scalar(case, 1.0), case.differentiable))
+    finite = len(case.extremes)
+    for number, extreme in enumerate((*case.extremes, *case.infinite)):
+        for dtype in (jnp.float32, jnp.bfloat16) if case.half else (jnp.float32,):
             arguments = _cast(extreme, dtype)
-            value = case(*arguments)
-            assert not np.any(np.isnan(np.asarray(value, np.float32))), extreme
-            if not case.differentiable:
-                continue
-            for gradient in jax.grad(_scalar(case, 1.0), case.differentiable)(*arguments):
-                gradient = np.asarray(gradient, np.float32)
-                assert not np.any(np.isnan(gradient)), (extreme, gradient)
-    for extreme in case.extremes:
-        arguments = _cast(extreme, jnp.float32)
-        assert np.all(np.isfinite(case(*arguments))), extreme
-        if case.differentiable:
-            for gradient in jax.grad(_scalar(case, 1.0), case.differentiable)(*arguments):
-                assert np.all(np.isfinite(gradient)), (extreme, gradient)
+            # One derivative in half precision is enough: the code behind it is the same.
+            derive = case.differentiable and (dtype == jnp.float32 or number == 0)
+            found = [case(*arguments), *(gradient(*arguments) if derive else ())]
+            for value in found:
+                value = np.asarray(value, np.float32)
+                assert not np.any(np.isnan(value)), (extreme, value)
+                if number < finite and dtype == jnp.float32:
+                    assert np.all(np.isfinite(value)), (extreme, value)
 
 
 def _check_invalid(case):

@@ -15,12 +15,13 @@ def _p(rng, batch):
 
 
 _THIRDS = np.array([1 / 3, 1 / 3, 1 / 3])
+# Of few shapes: each one compiles anew.
 _EDGES = [
     (one_hot(3), _THIRDS),
     (_THIRDS, one_hot(3)),
     (np.ones(1), np.ones(1)),
-    (np.array([0.5, 0.0, 0.5]), np.array([0.0, 1.0])),
-    (np.array([1.0, 1e-40]), np.array([0.5, 0.5])),
+    (np.array([0.5, 0.0, 0.5]), one_hot(3, 1)),
+    (np.array([1.0, 1e-40, 0.0]), np.array([0.5, 0.5, 0.0])),
 ]
 _BAD = (*bad_distributions(0, _THIRDS), *bad_distributions(1, _THIRDS))
 _BAD_SOURCE = bad_distributions()

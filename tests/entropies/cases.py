@@ -43,7 +43,7 @@ _BAD_SCALES = (
 )
 _EDGES = [(one_hot(5, 2),), (np.array([0.5, 0.0, 0.5, 0.0, 0.0]),), (np.array([1.0]),)]
 # Subnormal masses: compared as positive on some hardware, flushed to zero by its logarithm.
-_SUBNORMAL = (np.array([1.0, 1e-40, 1e-44]),)
+_SUBNORMAL = (np.array([1.0, 1e-40, 1e-44, 0.0, 0.0]),)
 
 
 def _orders():
