@@ -52,9 +52,13 @@ def _entropy_nats(
     logits: jax.Array, axes: tuple[int, ...], where: jax.Array | None
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The entropy, and the log normaliser in its two parts."""
-    shifted, weight, peak = _exponentials(_masked(logits, where), axes)
-    # -inf * 0 is the only product that must be mended: a symbol of probability zero.
-    terms = jnp.exp(shifted) * jnp.where(shifted == -jnp.inf, 0, shifted)
+    logits = _masked(logits, where)
+    _, weight, peak = _exponentials(logits, axes)
+    # Behind the barrier the compiler takes these for other exponentials than those of the sum,
+    # and computes them again in a second fused pass, which is faster than writing them out.
+    shifted = logits - jax.lax.optimization_barrier(peak)
+    # A finite floor mends 0 * -inf, the term of an impossible symbol; a maximum vectorises.
+    terms = jnp.exp(shifted) * jnp.maximum(shifted, jnp.finfo(shifted.dtype).min)
     log_weight = jnp.log(weight)
     return log_weight - total(terms, axes) / weight, log_weight, peak
 

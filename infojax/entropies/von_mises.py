@@ -52,8 +52,8 @@ def _bessel_coefficients(order: int, count: int) -> list[float]:
     return coefficients
 
 
-_BESSEL_0 = _bessel_coefficients(0, 12)
-_BESSEL_DIFFERENCE = [a - b for a, b in zip(_BESSEL_0, _bessel_coefficients(1, 12), strict=True)]
+_BESSEL_0 = _bessel_coefficients(0, 20)
+_BESSEL_DIFFERENCE = [a - b for a, b in zip(_BESSEL_0, _bessel_coefficients(1, 20), strict=True)]
 
 
 @jax.jit

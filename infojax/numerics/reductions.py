@@ -50,6 +50,17 @@ def normalize_axes(axis: Axis, ndim: int, name: str = "axis") -> tuple[int, ...]
     return tuple(axes)
 
 
+def _block_width(size: int) -> int:
+    """A width near _BLOCK that divides the size, or _BLOCK itself if there is none.
+
+    A rest that is summed apart keeps XLA on CPU from fusing what is summed into the sum.
+    """
+    for width in range(4 * _BLOCK, _BLOCK // 16, -1):
+        if size % width == 0:
+            return width
+    return _BLOCK
+
+
 def total(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     """Sums along axes, which stay with size one, without adding a long row one by one.
 
@@ -70,9 +81,10 @@ def total(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
     batch = tuple(x.shape[axis] for axis in kept)
     rows = jnp.transpose(x, (*kept, *axes)).reshape(*batch, size)
-    blocks = -(-size // _BLOCK)
-    rows = jnp.pad(rows, [(0, 0)] * len(batch) + [(0, blocks * _BLOCK - size)])
-    sums = jnp.sum(jnp.sum(rows.reshape(*batch, blocks, _BLOCK), -1), -1)
+    width = _block_width(size)
+    whole = size - size % width
+    blocks = rows[..., :whole].reshape(*batch, whole // width, width)
+    sums = jnp.sum(jnp.sum(blocks, -1), -1) + jnp.sum(rows[..., whole:], -1)
     return jnp.expand_dims(sums, axes)
 
 
