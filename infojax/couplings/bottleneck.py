@@ -99,7 +99,8 @@ def mec_bottleneck(
             broadcast.
 
     Reference:
-        Ebrahimi, Chen and Khisti, NeurIPS 2024, arXiv 2410.21666, equations (4) to (9).
+        Ebrahimi, Chen and Khisti, NeurIPS 2024, arXiv 2410.21666: the decomposition of
+        the problem into encoder and decoder.
 
     Example:
         >>> import jax.numpy as jnp

@@ -48,7 +48,7 @@ def mec_lower_bound(
         ValueError: `p` or `q` is not a distribution, or the batch axes do not broadcast.
 
     Reference:
-        Cicalese and Vaccaro 2002; Compton et al., arXiv 2302.11838, section 3.
+        Cicalese and Vaccaro 2002 (meet); Compton et al., arXiv 2302.11838 (profile method).
 
     Example:
         >>> import jax.numpy as jnp

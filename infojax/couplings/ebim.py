@@ -231,7 +231,7 @@ def greedy_ebim(
             arrays, under `checkify.checkify` in traced code); shapes that do not broadcast.
 
     Reference:
-        Ebrahimi, Chen and Khisti, NeurIPS 2024, arXiv 2410.21666, Algorithm 1 and Theorem 2.
+        Ebrahimi, Chen and Khisti, NeurIPS 2024, arXiv 2410.21666, Algorithm 1.
 
     Example:
         >>> import jax.numpy as jnp

@@ -41,7 +41,7 @@ def uniform_quantizer(
             broadcast.
 
     Reference:
-        The baseline of Ebrahimi, Chen and Khisti, arXiv 2410.21666, section 5.
+        The baseline of Ebrahimi, Chen and Khisti, arXiv 2410.21666, in coding games.
 
     Example:
         >>> import jax.numpy as jnp

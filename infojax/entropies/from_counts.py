@@ -136,8 +136,8 @@ def entropy_from_counts(
         ValueError: a count is negative, not whole or not finite; no sample; unknown correction.
 
     Reference:
-        Miller 1955; Grassberger, arXiv physics/0307138, equations (28) to (30); Chao and Shen
-        2003, equation (5); Hausser and Strimmer, arXiv 0811.3579, equations (4) to (6).
+        Miller 1955; Grassberger, arXiv physics/0307138; Chao and Shen 2003; Hausser and
+        Strimmer, arXiv 0811.3579.
 
     Example:
         >>> import jax.numpy as jnp
