@@ -84,8 +84,9 @@ def total(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
     width = _block_width(size)
     whole = size - size % width
     blocks = rows[..., :whole].reshape(*batch, whole // width, width)
-    sums = jnp.sum(jnp.sum(blocks, -1), -1) + jnp.sum(rows[..., whole:], -1)
-    return jnp.expand_dims(sums, axes)
+    # Without the barrier XLA merges both sums into the one that is to be avoided.
+    first = jax.lax.optimization_barrier(jnp.sum(blocks, -1))
+    return jnp.expand_dims(jnp.sum(first, -1) + jnp.sum(rows[..., whole:], -1), axes)
 
 
 def gated(value: jax.Array, *valid: jax.Array) -> jax.Array:
