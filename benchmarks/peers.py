@@ -5,29 +5,54 @@ import heapq
 import numpy as np
 
 
-def numpy_argmax_greedy(p: np.ndarray, q: np.ndarray) -> dict[tuple[int, int], np.longdouble]:
-    """Greedy coupling by an argmax of both marginals at each step, in extended precision.
+def stacked_argmax_greedy(*marginals: np.ndarray) -> dict[tuple, np.longdouble]:
+    """Greedy coupling of any number of marginals, stacked in one array of extended precision.
 
-    The algorithm and number type of the public package of Sokota et al. (github.com/ssokota/mec;
-    the package `mec` on PyPI is a different one), with sparse output.
+    This is how the public package of Sokota et al. (github.com/ssokota/mec; the package `mec` on
+    PyPI is a different one) goes about it: it is not to be had from an index, so its way of
+    working is written down here again, in our own words, with the same array operations a step
+    and the same number type, and with sparse output.
+
+    Args:
+        *marginals: the marginals.
+
+    Returns:
+        The masses of the cells.
+    """
+    widest = max(p.size for p in marginals)
+    residuals = np.zeros((len(marginals), widest), np.longdouble)
+    for row, p in zip(residuals, marginals, strict=True):
+        row[: p.size] = p
+        row /= row.sum()
+    cells: dict[tuple, np.longdouble] = {}
+    while True:
+        largest = residuals.argmax(axis=1)
+        mass = residuals[np.arange(len(residuals)), largest].min()
+        if mass == 0:
+            return cells
+        for row, column in enumerate(largest):
+            residuals[row, column] -= mass
+        cells[tuple(largest)] = mass
+
+
+def lean_argmax_greedy(p: np.ndarray, q: np.ndarray) -> list[tuple[int, int, float]]:
+    """Greedy coupling of two marginals by an argmax of each at every step, as lean as numpy goes.
 
     Args:
         p: first marginal.
         q: second marginal.
 
     Returns:
-        The masses of the cells.
+        The cells as (row, column, mass).
     """
-    p, q = p.astype(np.longdouble), q.astype(np.longdouble)
-    p, q = p / p.sum(), q / q.sum()
-    cells: dict[tuple[int, int], np.longdouble] = {}
-    dust = np.finfo(np.float64).eps
+    p, q = p.astype(np.float64), q.astype(np.float64)
+    cells = []
     for _ in range(p.size + q.size - 1):
         i, j = int(p.argmax()), int(q.argmax())
         mass = min(p[i], q[j])
-        if mass <= dust:
+        if mass <= 0:
             break
-        cells[i, j] = cells.get((i, j), np.longdouble(0)) + mass
+        cells.append((i, j, mass))
         p[i] -= mass
         q[j] -= mass
     return cells

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from benchmarks import couplings, measures
 from benchmarks.measure import Table
@@ -86,6 +86,8 @@ def main(arguments: Sequence[str]) -> None:
         given = " ".join(arguments[1:]) or "nothing"
         sys.exit(f"name one benchmark of {', '.join(BENCHMARKS)}; got {given}")
     name = arguments[1]
+    # jax tells at INFO of each platform that is not there.
+    logging.set_verbosity(logging.WARNING)
     table = BENCHMARKS[name](_REPEATS.value, _QUICK.value)
     machine = describe_machine()
     output = pathlib.Path(_OUTPUT.value)

@@ -61,7 +61,8 @@ def test_peers_agree_with_infojax():
     p, q = rng.dirichlet(np.ones(20)), rng.dirichlet(np.ones(30))
     ours = float(couplings.greedy_mec(p, q).entropy())
     for masses in (
-        [float(mass) for mass in peers.numpy_argmax_greedy(p, q).values()],
+        [float(mass) for mass in peers.stacked_argmax_greedy(p, q).values()],
+        [mass for *_, mass in peers.lean_argmax_greedy(p, q)],
         [mass for *_, mass in peers.heap_greedy(p, q)],
     ):
         masses = np.array([mass for mass in masses if mass > 0])
