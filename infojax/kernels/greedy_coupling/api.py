@@ -76,7 +76,8 @@ def greedy_coupling(
 
     Args:
         marginals: two or more non-negative arrays of one floating type of at least 32 bits,
-            shapes (*B, n_i), each n_i >= 1; the batch axes broadcast.
+            shapes (*B, n_i), each n_i >= 1; the batch axes broadcast. Values are not checked:
+            with a NaN the masses mean nothing, and the caller gates them.
         implementation: `"xla"` runs everywhere; `"reference"` is the plain specification;
             None takes what is best for the platform.
 
@@ -87,15 +88,25 @@ def greedy_coupling(
         the pairing held fixed, which is exact almost everywhere.
 
     Raises:
-        ValueError: fewer than two marginals, one without symbols or without axes, or an unknown
-            implementation.
+        TypeError: the marginals are not all float32 or all float64.
+        ValueError: fewer than two marginals, one without symbols or without axes, batch axes
+            that do not broadcast, or an unknown implementation.
         NotImplementedError: a known implementation that does not exist yet.
     """
     if len(marginals) < 2:
         raise ValueError(f"marginals must be at least two arrays; got {len(marginals)}.")
+    marginals = tuple(jnp.asarray(p) for p in marginals)
     for number, p in enumerate(marginals):
         if p.ndim == 0 or p.shape[-1] == 0:
             raise ValueError(f"marginals[{number}] must have a symbol; got shape {p.shape}.")
+    types = {str(p.dtype) for p in marginals}
+    if len(types) > 1 or not types <= {"float32", "float64"}:
+        raise TypeError(f"marginals must share float32 or float64; got {sorted(types)}.")
+    batches = [p.shape[:-1] for p in marginals]
+    try:
+        jnp.broadcast_shapes(*batches)
+    except ValueError:
+        raise ValueError(f"marginals must broadcast in their batch axes; got {batches}.") from None
     name = "xla" if implementation is None else implementation
     if name in ("pallas_tpu", "pallas_gpu"):
         raise NotImplementedError(
@@ -105,4 +116,4 @@ def greedy_coupling(
         raise ValueError(
             f"implementation must be None or one of {sorted(_IMPLEMENTATIONS)}; got {name!r}."
         )
-    return _couple_batch(tuple(marginals), name)
+    return _couple_batch(marginals, name)

@@ -45,7 +45,7 @@ def _first_maximum(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """
     largest = jnp.max(x)
     positions = jax.lax.iota(jnp.int32, x.size)
-    # NaN equals nothing: the clip keeps the index in range, the caller's gate tells of it.
+    # NaN equals nothing: the clip keeps the index within the row, the caller's gate tells of it.
     index = jnp.min(jnp.where(x == largest, positions, x.size - 1))
     return index, largest
 
@@ -128,4 +128,6 @@ def greedy_coupling(marginals: Sequence[jax.Array]) -> tuple[jax.Array, jax.Arra
         jnp.zeros((chunks * chunk, batch), marginals[0].dtype),
     )
     _, _, indices, masses = jax.lax.while_loop(some_mass_left, run_chunk, start)
+    # NaN sends a descent into the padding: no index may leave its marginal for it.
+    indices = jnp.minimum(indices, jnp.array([p.shape[-1] - 1 for p in marginals], jnp.int32))
     return jnp.swapaxes(indices, 0, 1)[:, :steps], jnp.swapaxes(masses, 0, 1)[:, :steps]
