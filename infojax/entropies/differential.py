@@ -62,7 +62,7 @@ def gaussian_entropy(
 
 
 @jax.jit
-def _gaussian_nats(matrix: jax.Array, tolerance: float) -> tuple[jax.Array, jax.Array]:
+def _gaussian_nats(matrix: jax.Array, tolerance: ArrayLike) -> tuple[jax.Array, jax.Array]:
     diagonal = jnp.diagonal(jnp.linalg.cholesky(matrix), axis1=-2, axis2=-1)
     scale = jnp.sqrt(jnp.abs(jnp.diagonal(matrix, axis1=-2, axis2=-1)))
     asymmetry = jnp.abs(matrix - jnp.swapaxes(matrix, -1, -2))

