@@ -37,17 +37,22 @@ def test_derivatives_are_those_of_the_plain_formula():
         x, dot = jnp.asarray(_LOGITS[0]), jnp.asarray(_LOGITS[1])
         ours = entropies.entropy_from_logits
         np.testing.assert_allclose(ours(x), _plain(x), rtol=1e-14)
-        np.testing.assert_allclose(jax.grad(ours)(x), jax.grad(_plain)(x), rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(
+            jax.grad(ours)(x), jax.jit(jax.grad(_plain))(x), rtol=1e-10, atol=1e-14
+        )
         for f in (ours, jax.grad(ours)):
             g = _plain if f is ours else jax.grad(_plain)
             np.testing.assert_allclose(
-                jax.jvp(f, (x,), (dot,))[1], jax.jvp(g, (x,), (dot,))[1], rtol=1e-10, atol=1e-14
+                jax.jit(lambda x, d, f=f: jax.jvp(f, (x,), (d,))[1])(x, dot),
+                jax.jit(lambda x, d, g=g: jax.jvp(g, (x,), (d,))[1])(x, dot),
+                rtol=1e-10,
+                atol=1e-14,
             )
         np.testing.assert_allclose(
             jax.jit(jax.hessian(ours))(x), jax.jit(jax.hessian(_plain))(x), atol=1e-13
         )
         x = jnp.asarray(_LOGITS)
-        both = [jax.grad(lambda x, f=f: f(x, axis=(0, 1)))(x) for f in (ours, _plain)]
+        both = [jax.jit(jax.grad(lambda x, f=f: f(x, axis=(0, 1))))(x) for f in (ours, _plain)]
         np.testing.assert_allclose(*both, atol=1e-14)
 
 
@@ -70,12 +75,12 @@ def test_masked_logits():
         lambda x: entropies.cross_entropy_from_logits(jax.nn.softmax(x) * 0 + _half(x), x),
     ):
         np.testing.assert_allclose(function(x), function(support), rtol=1e-6)
-        gradient = jax.grad(function)(x)
+        gradient = jax.jit(jax.grad(function))(x)
         np.testing.assert_allclose(
-            gradient[jnp.array([0, 2])], jax.grad(function)(support), rtol=1e-5
+            gradient[jnp.array([0, 2])], jax.jit(jax.grad(function))(support), rtol=1e-5
         )
         np.testing.assert_array_equal(gradient[jnp.array([1, 3])], 0)
-        assert np.all(np.isfinite(jax.hessian(function)(x)))
+        assert np.all(np.isfinite(jax.jit(jax.hessian(function))(x)))
     # A target of mass where the prediction is impossible costs infinitely much; never NaN.
     p = np.float32([0.5, 0.5])
     assert entropies.cross_entropy_from_logits(p, np.float32([0, -np.inf])) == np.inf
@@ -100,13 +105,13 @@ def test_what_is_masked_never_reaches_gradients(rubbish):
         lambda p, **k: entropies.cross_entropy_from_logits(p, x, **k),
     ]
     for function in with_p:
-        gradient = jax.grad(lambda p, f=function: f(p, where=where))(p)
+        gradient = jax.jit(jax.grad(lambda p, f=function: f(p, where=where)))(p)
         assert np.all(np.isfinite(gradient)) and gradient[2] == 0
     for function in (
         entropies.entropy_from_logits,
         lambda x, **k: entropies.cross_entropy_from_logits(p, x, **k),
     ):
-        gradient = jax.grad(lambda x, f=function: f(x, where=where))(x)
+        gradient = jax.jit(jax.grad(lambda x, f=function: f(x, where=where)))(x)
         assert np.all(np.isfinite(gradient)) and gradient[2] == 0
 
 

@@ -89,18 +89,18 @@ def test_continuous_through_order_one(function, dtype):
     values = np.asarray(jax.vmap(function, (None, 0))(p, orders))
     np.testing.assert_allclose(values[far], exact, rtol=max(tolerance, 1e-10) * 10)
     np.testing.assert_allclose(values[2], shannon, rtol=tolerance)
-    by_p = jax.vmap(jax.grad(function), (None, 0))(p, orders)
+    by_p = jax.jit(jax.vmap(jax.grad(function), (None, 0)))(p, orders)
     np.testing.assert_allclose(by_p[1:4] - by_p[2], 0, atol=2e-5)
     # Renyi's derivative is Shannon's up to a constant, which leaves the simplex's tangents alone.
     tangent = by_p[2] - by_p[2].mean()
     np.testing.assert_allclose(tangent, -(log_p - log_p.mean()), atol=10 * tolerance)
     # By the order: -Var(log p) / 2 for Renyi, -E[(log p)^2] / 2 for Tsallis.
-    by_order = jax.vmap(jax.grad(function, 1), (None, 0))(p, orders)
+    by_order = jax.jit(jax.vmap(jax.grad(function, 1), (None, 0)))(p, orders)
     second = np.sum(p * log_p**2)
     expected = -(second - shannon**2) / 2 if function is entropies.renyi_entropy else -second / 2
     np.testing.assert_allclose(by_order[2], expected, rtol=10 * tolerance)
     np.testing.assert_allclose(by_order[1:4], expected, rtol=1e-4)
-    curvature = jax.grad(jax.grad(function, 1), 1)(p, orders[2])
+    curvature = jax.jit(jax.grad(jax.grad(function, 1), 1))(p, orders[2])
     assert np.isfinite(curvature)
 
 
@@ -110,7 +110,7 @@ def test_orders_by_finite_differences_traced_and_broadcast(function):
     for order in (0.2, 0.5, 0.9, 1.1, 2.0, 6.0):
         step = 1e-5
         ahead, behind = function(p, order + step), function(p, order - step)
-        gradient = jax.vmap(jax.grad(function, 1), (0, None))(p, order)
+        gradient = jax.jit(jax.vmap(jax.grad(function, 1), (0, None)))(p, order)
         # The formulas meet at 0.9 and 1.1: the difference straddles them.
         np.testing.assert_allclose(gradient, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-8)
     orders = np.array([0.5, 1.0, 4.0])

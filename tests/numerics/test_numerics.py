@@ -63,7 +63,7 @@ def test_ratios_and_two_derivatives_in_float32(function, exact, points):
     for f, wanted, tolerance in zip(
         (function, first, jax.grad(first)), expected, (1e-6, 2e-5, 5e-4), strict=True
     ):
-        got = np.asarray(jax.vmap(f)(x))
+        got = np.asarray(jax.jit(jax.vmap(f))(x))
         np.testing.assert_allclose(got, wanted, rtol=tolerance, err_msg=str(tolerance))
 
 
@@ -135,7 +135,7 @@ def test_gamma_functions_in_both_precisions():
             np.testing.assert_allclose(single, exact, rtol=3e-5, atol=6e-6)
             large = x >= 16
             np.testing.assert_allclose(single[large], exact[large], rtol=1e-6)
-            slope = jax.vmap(jax.grad(function))(x)
+            slope = jax.jit(jax.vmap(jax.grad(function)))(x)
             step = 1e-6 * x
             difference = (function(x + step) - function(x - step)) / (2 * step)
             np.testing.assert_allclose(slope[near], difference[near], rtol=1e-5, atol=1e-8)
