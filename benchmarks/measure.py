@@ -25,6 +25,23 @@ class Times:
         """The median of the counted calls."""
         return statistics.median(self.each)
 
+    def shared_by(self, count: int) -> "Times":
+        """The times of one problem, where a call solves `count` of them."""
+        return Times(self.first, tuple(seconds / count for seconds in self.each))
+
+    def show(self) -> str:
+        """The median and the range, with units."""
+        return f"{show(self.median)} ({show(min(self.each))} .. {show(max(self.each))})"
+
+    def numbers(self) -> dict[str, float]:
+        """The figures in seconds, by name."""
+        return {
+            "median": self.median,
+            "least": min(self.each),
+            "most": max(self.each),
+            "first_call": self.first,
+        }
+
 
 def _seconds(function: Callable[[], object]) -> float:
     began = time.perf_counter()
@@ -76,6 +93,7 @@ class Row:
         peers: the peer's figure, with its unit.
         ratio: how the two compare; the header of the table says in which sense.
         bar: what the ratio must satisfy, such as ">= 50"; empty for none.
+        seconds: the times behind the two figures, by contender, where they are times.
     """
 
     case: str
@@ -84,6 +102,7 @@ class Row:
     peers: str
     ratio: float
     bar: str = ""
+    seconds: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:
@@ -92,6 +111,56 @@ class Row:
             return None
         sign, number = self.bar.split()
         return self.ratio >= float(number) if sign == ">=" else self.ratio <= float(number)
+
+
+def rows_against_peers(
+    case: str,
+    times: Mapping[str, Times],
+    *,
+    ratio: Callable[[Times, Times], float],
+    bars: Mapping[str, str],
+    extra: Mapping[str, str] | None = None,
+) -> list[Row]:
+    """Makes a row for each peer of infojax.
+
+    Args:
+        case: what was run.
+        times: of every contender, one of them "infojax".
+        ratio: of (infojax, peer), the number that the bar is about.
+        bars: bars by peer.
+        extra: a figure to show beside the times, by contender.
+
+    Returns:
+        The rows, in the order of `times`.
+    """
+    extra, mine = extra or {}, times["infojax"]
+
+    def figure(name: str) -> str:
+        return times[name].show() + (f", {extra[name]}" if name in extra else "")
+
+    return [
+        Row(
+            case=case,
+            ours=figure("infojax"),
+            peer=name,
+            peers=figure(name),
+            ratio=ratio(mine, other),
+            bar=bars.get(name, ""),
+            seconds={"infojax": mine.numbers(), "peer": other.numbers()},
+        )
+        for name, other in times.items()
+        if name != "infojax"
+    ]
+
+
+def times_faster(mine: Times, other: Times) -> float:
+    """How many times faster infojax is, from medians."""
+    return other.median / mine.median
+
+
+def times_slower(mine: Times, other: Times) -> float:
+    """How many times the peer's time infojax takes, from medians."""
+    return mine.median / other.median
 
 
 @dataclasses.dataclass(frozen=True)

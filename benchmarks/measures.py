@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.measure import Row, Table, in_turn, show
+from benchmarks.measure import Row, Table, in_turn, rows_against_peers, times_slower
 from infojax import divergences, entropies
 
 
@@ -45,24 +45,17 @@ def entropy_from_logits(repeats: int, quick: bool) -> Table:
             name: g.lower(logits).compile().memory_analysis().temp_size_in_bytes
             for name, g in programs.items()
         }
-        mine = times["infojax"].median
-        for name, t in times.items():
-            if name == "infojax":
-                continue
-            limit = name.startswith("logsumexp")
-            rows.append(
-                Row(
-                    case=f"{kind}, {shape[0]} x {shape[1]}",
-                    ours=f"{show(mine)}, {memory['infojax'] / 2**20:.1f} MiB",
-                    peer=name,
-                    peers=f"{show(t.median)}, {memory[name] / 2**20:.1f} MiB",
-                    ratio=mine / t.median,
-                    bar="<= 2.5" if limit and kind == "value" and not quick else "",
-                )
-            )
+        limit = "logsumexp (one read, the limit)"
+        rows += rows_against_peers(
+            f"{kind}, {shape[0]} x {shape[1]}",
+            times,
+            ratio=times_slower,
+            bars={limit: "<= 2.5"} if kind == "value" and not quick else {},
+            extra={name: f"{size / 2**20:.1f} MiB" for name, size in memory.items()},
+        )
     return Table(
         title="Entropy of logits",
-        note="Seconds and temporary memory, float32; ratio = infojax / peer.",
+        note="Median (least .. most) and temporary memory, float32; ratio = infojax / peer.",
         rows=tuple(rows),
     )
 
@@ -97,6 +90,9 @@ def entropy_accuracy(repeats: int, quick: bool) -> Table:
         "renyi_entropy, order 1": lambda p, q, logits: entropies.renyi_entropy(p, 1.0),
         "renyi_entropy, order 2": lambda p, q, logits: entropies.renyi_entropy(p, 2.0),
         "entropy_from_logits": lambda p, q, logits: entropies.entropy_from_logits(logits),
+        "entropy_from_logits, peaked": lambda p, q, logits: entropies.entropy_from_logits(
+            jnp.maximum(2 * logits, -60)
+        ),
         "kl_divergence": lambda p, q, logits: divergences.kl_divergence(p, q),
     }
     rows = []
@@ -145,17 +141,15 @@ def import_time(repeats: int, quick: bool) -> Table:
         {"jax, flax": start("import jax, flax"), "all": start("import jax, flax, infojax")},
         1 if quick else repeats,
     )
-    added = times["all"].median - times["jax, flax"].median
-    row = Row(
+    rows = rows_against_peers(
         "import jax, flax, infojax",
-        show(times["all"].median),
-        "import jax, flax",
-        show(times["jax, flax"].median),
-        added,
-        "" if quick else "<= 0.15",
+        {"infojax": times["all"], "import jax, flax": times["jax, flax"]},
+        ratio=lambda mine, other: mine.median - other.median,
+        bars={} if quick else {"import jax, flax": "<= 0.15"},
     )
     return Table(
         title="Import time",
-        note="Whole processes, medians; the ratio column is the difference in seconds.",
-        rows=(row,),
+        note="Whole processes, median (least .. most); the ratio column is the difference of the "
+        "medians in seconds.",
+        rows=tuple(rows),
     )

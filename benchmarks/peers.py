@@ -5,26 +5,30 @@ import heapq
 import numpy as np
 
 
-def stacked_argmax_greedy(*marginals: np.ndarray) -> dict[tuple, np.longdouble]:
-    """Greedy coupling of any number of marginals, stacked in one array of extended precision.
+def stacked_argmax_greedy(
+    *marginals: np.ndarray, dtype: type = np.longdouble
+) -> dict[tuple, np.floating]:
+    """Greedy coupling of any number of marginals, stacked in one array.
 
     This is how the public package of Sokota et al. (github.com/ssokota/mec; the package `mec` on
-    PyPI is a different one) goes about it: it is not to be had from an index, so its way of
-    working is written down here again, in our own words, with the same array operations a step
-    and the same number type, and with sparse output.
+    PyPI is a different one) goes about it: it is on no index, so its way of working is written
+    down here again, in our own words, with the same array operations a step and sparse output.
+    Its first versions compute in extended precision; later ones in float64, or in a Rust
+    extension of their own, for which nothing here stands.
 
     Args:
         *marginals: the marginals.
+        dtype: the number type of the computation.
 
     Returns:
         The masses of the cells.
     """
     widest = max(p.size for p in marginals)
-    residuals = np.zeros((len(marginals), widest), np.longdouble)
+    residuals = np.zeros((len(marginals), widest), dtype)
     for row, p in zip(residuals, marginals, strict=True):
         row[: p.size] = p
         row /= row.sum()
-    cells: dict[tuple, np.longdouble] = {}
+    cells: dict[tuple, np.floating] = {}
     while True:
         largest = residuals.argmax(axis=1)
         mass = residuals[np.arange(len(residuals)), largest].min()

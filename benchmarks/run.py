@@ -6,7 +6,6 @@ import os
 import pathlib
 import platform
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 
 import jax
@@ -14,7 +13,7 @@ import numpy as np
 from absl import app, flags, logging
 
 from benchmarks import couplings, measures
-from benchmarks.measure import Table
+from benchmarks.measure import Table, show
 
 BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "greedy_coupling": couplings.greedy_coupling,
@@ -45,11 +44,11 @@ def describe_machine() -> dict[str, str]:
     }
 
 
-def to_markdown(name: str, table: Table, machine: dict[str, str]) -> str:
+def to_markdown(command: str, table: Table, machine: dict[str, str]) -> str:
     """Writes a table as Markdown.
 
     Args:
-        name: the benchmark's name.
+        command: what was typed.
         table: what it found.
         machine: from `describe_machine`.
 
@@ -66,14 +65,25 @@ def to_markdown(name: str, table: Table, machine: dict[str, str]) -> str:
         cells = (row.case, row.ours, row.peer, row.peers, f"{row.ratio:.3g}", row.bar)
         lines.append(f"| {' | '.join(cells)} | {words[row.met]} |")
     facts = ", ".join(f"{key} {value}" for key, value in machine.items())
-    return "\n".join([*lines, "", f"`python -m benchmarks.run {name}` on {facts}.", ""])
+    if compiled := _first_calls(table):
+        lines += ["", f"First calls of infojax, compilation included: {compiled}."]
+    return "\n".join([*lines, "", f"`{command}` on {facts}.", ""])
+
+
+def _first_calls(table: Table) -> str:
+    first = {row.case: row.seconds["infojax"]["first_call"] for row in table.rows if row.seconds}
+    return "; ".join(f"{case}: {show(seconds)}" for case, seconds in first.items())
 
 
 def _write(path: pathlib.Path, text: str) -> None:
     """Writes a file whole or not at all."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    os.replace(file.name, path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        sys.exit(f"cannot write {path}: {error.strerror}")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -88,13 +98,19 @@ def main(arguments: Sequence[str]) -> None:
     name = arguments[1]
     # jax tells at INFO of each platform that is not there.
     logging.set_verbosity(logging.WARNING)
+    output = pathlib.Path(_OUTPUT.value)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"cannot make --output={output}: {error.strerror}")
     table = BENCHMARKS[name](_REPEATS.value, _QUICK.value)
     machine = describe_machine()
-    output = pathlib.Path(_OUTPUT.value)
-    output.mkdir(parents=True, exist_ok=True)
-    text = to_markdown(name, table, machine)
+    command = f"python -m benchmarks.run {name} --repeats={_REPEATS.value}"
+    command += " --quick" if _QUICK.value else ""
+    text = to_markdown(command, table, machine)
     content = {
         "benchmark": name,
+        "command": command,
         "machine": machine,
         "rows": [dataclasses.asdict(row) | {"met": row.met} for row in table.rows],
     }

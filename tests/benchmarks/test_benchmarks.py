@@ -62,6 +62,7 @@ def test_peers_agree_with_infojax():
     ours = float(couplings.greedy_mec(p, q).entropy())
     for masses in (
         [float(mass) for mass in peers.stacked_argmax_greedy(p, q).values()],
+        [float(mass) for mass in peers.stacked_argmax_greedy(p, q, dtype=np.float64).values()],
         [mass for *_, mass in peers.lean_argmax_greedy(p, q)],
         [mass for *_, mass in peers.heap_greedy(p, q)],
     ):
