@@ -75,7 +75,7 @@ def _infinite(function, options=None, label="", finite=(), infinite=(), **more):
 
 
 def _orders():
-    for order in (0.0, 0.5, 0.999, 1.0, 3.0, 50.0, np.inf):
+    for order in (0.0, 0.999, 1.0, 3.0, np.inf):
         yield _infinite(
             divergences.renyi_divergence,
             {"order": order},
@@ -86,14 +86,14 @@ def _orders():
             half_tolerance=0.1,
             invalid=_BAD if order == 3 else (),
         )
-    for alpha in (-3.0, -1.0, 0.0, 0.998, 1.0, 5.0):
+    for alpha in (-1.0, 0.998, 1.0, 5.0):
         yield _infinite(
             divergences.alpha_divergence,
             {"alpha": alpha},
             f"alpha={alpha}",
             infinite=[_NARROWER, _WIDER],
             half_tolerance=0.1,
-            invalid=_BAD if alpha == 0 else (),
+            invalid=_BAD if alpha == 5 else (),
         )
 
 

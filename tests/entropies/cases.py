@@ -47,7 +47,7 @@ _SUBNORMAL = (np.array([1.0, 1e-40, 1e-44, 0.0, 0.0]),)
 
 
 def _orders():
-    for order in (0.0, 0.3, 0.999, 1.0, 1.0001, 2.0, 7.5, 100.0, np.inf):
+    for order in (0.0, 0.3, 1.0, 1.0001, 7.5, np.inf):
         yield Case(
             entropies.renyi_entropy,
             _p,
@@ -58,7 +58,7 @@ def _orders():
             extremes=[*_EDGES, _SUBNORMAL],
             invalid=_BAD,
         )
-    for order in (0.0, 0.5, 1.0, 1.001, 3.0):
+    for order in (1.0, 3.0):
         yield Case(
             entropies.tsallis_entropy,
             _p,

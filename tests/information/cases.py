@@ -87,7 +87,7 @@ CASES = [
             normalization,
             invalid=_BAD if normalization == "geometric" else (),
         )
-        for normalization in ("arithmetic", "geometric", "min", "max", "joint")
+        for normalization in ("geometric", "max", "joint")
     ),
     _of_two(information.uncertainty_coefficient),
     # The envelope theorem's derivative is that of a converged capacity along the simplex:
