@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks.run NAME [--output=DIR] [--repeats=N] [--quick]`."""
+"""The command `python -m benchmarks.run NAME [--tables=DIR] [--repeats=N] [--quick]`."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "import_time": measures.import_time,
 }
 _RESULTS = pathlib.Path(__file__).parent / "results"
-_OUTPUT = flags.DEFINE_string("output", str(_RESULTS), "Directory of the tables.")
+_OUTPUT = flags.DEFINE_string("tables", str(_RESULTS), "Directory of the tables.")
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Counted calls of each contender.", lower_bound=1)
 _QUICK = flags.DEFINE_bool("quick", False, "Tiny sizes: shows that it runs, measures nothing.")
 

@@ -37,7 +37,7 @@ def test_command_writes_both_files_and_names_the_benchmarks(tmp_path):
             check=False,
         )
 
-    done = command("entropy_accuracy", "--quick", f"--output={tmp_path}")
+    done = command("entropy_accuracy", "--quick", f"--tables={tmp_path}")
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "entropy_accuracy.json").read_text())["rows"]
     assert {row["bar"] for row in rows} == {"<= 2e-6"}
