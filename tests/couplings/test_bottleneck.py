@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import checkify
+from scipy import optimize
 
 from infojax import couplings, information
 from tests.couplings import oracles
@@ -63,7 +64,6 @@ def test_invalid_input_in_traced_code():
 
 
 def _scipy_transport(cost, p, q):
-    optimize = pytest.importorskip("scipy.optimize")
     n, m = cost.shape
     rows = np.kron(np.eye(n), np.ones((1, m)))
     cols = np.kron(np.ones((1, n)), np.eye(m))

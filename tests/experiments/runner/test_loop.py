@@ -253,7 +253,8 @@ def test_stages_refuse_what_files_cannot_hold(result, message):
 
 
 def test_tables_figures_and_claims_are_files(tmp_path):
-    figures = pytest.importorskip("experiments.runner.figures")
+    from experiments.runner import figures
+
     figure, ax = figures.subplots()
     line = figures.line_with_interval(ax, [0, 1], [0, 1], [0, np.nan], [1, 2], "curve")
     figures.finish(ax, title="t", x="x", y="y")
