@@ -5,6 +5,13 @@ from typing import Any
 import jax
 
 
+def _axes_of(x: Any) -> frozenset:
+    kind = jax.typeof(x)
+    # jax 0.10.2 gave the set a class of its own.
+    manual = getattr(kind, "manual_axis_type", None)
+    return kind.vma if manual is None else manual.varying
+
+
 def varying_over(*arrays: Any) -> frozenset:
     """The mesh axes over which any of the arrays varies; none outside of `shard_map`.
 
@@ -14,7 +21,7 @@ def varying_over(*arrays: Any) -> frozenset:
     Returns:
         Names of mesh axes.
     """
-    return frozenset().union(*(jax.typeof(x).vma for x in jax.tree.leaves(arrays)))
+    return frozenset().union(*(_axes_of(x) for x in jax.tree.leaves(arrays)))
 
 
 def output(shape: tuple[int, ...], dtype: Any, *like: Any) -> jax.ShapeDtypeStruct:
@@ -28,7 +35,12 @@ def output(shape: tuple[int, ...], dtype: Any, *like: Any) -> jax.ShapeDtypeStru
     Returns:
         What `pallas_call` takes as `out_shape`.
     """
-    return jax.ShapeDtypeStruct(shape, dtype, vma=varying_over(*like))
+    axes = varying_over(*like)
+    if not axes:
+        return jax.ShapeDtypeStruct(shape, dtype)
+    manual = getattr(jax.typeof(jax.tree.leaves(like)[0]), "manual_axis_type", None)
+    kind = {"vma": axes} if manual is None else {"manual_axis_type": type(manual)(varying=axes)}
+    return jax.ShapeDtypeStruct(shape, dtype, **kind)
 
 
 def vary_like(x: Any, *like: Any) -> Any:
@@ -44,7 +56,7 @@ def vary_like(x: Any, *like: Any) -> Any:
     axes = varying_over(*like)
 
     def mark(leaf):
-        missing = tuple(axes - jax.typeof(leaf).vma)
+        missing = tuple(axes - _axes_of(leaf))
         return jax.lax.pcast(leaf, missing, to="varying") if missing else leaf
 
     return jax.tree.map(mark, x)
