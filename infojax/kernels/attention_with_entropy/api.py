@@ -19,6 +19,7 @@ from infojax.kernels.attention_with_entropy import (
     xla_chunked,
 )
 from infojax.kernels.attention_with_entropy.pattern import Pattern
+from infojax.kernels.varying import vary_like
 
 _DEFAULT = "xla_chunked"
 _FORWARD = {
@@ -91,7 +92,9 @@ def _run(how: _How, query, key, value, bias, mask):
         # Nothing to cut, and nothing to loop over, where an axis is empty.
         results = reference.attention_with_entropy(*flat, bias, mask, how.pattern)
     else:
-        results = _attend(how, *flat, bias, mask)
+        # Inside shard_map a derivative is of its array's type: all vary where one does.
+        arrays = (*flat, bias, mask)
+        results = _attend(how, *vary_like(arrays, *arrays))
     return tuple(x.reshape(*batch, *x.shape[1:]) for x in results)
 
 

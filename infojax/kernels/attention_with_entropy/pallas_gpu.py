@@ -85,8 +85,8 @@ def _forward_blocks(query: jax.Array) -> tuple[int, int, int, int]:
     size = power_of_two(query.shape[-1])
     if query.dtype == jnp.float32:
         # Products in full precision run without tensor cores, from registers.
-        return (32, 32, 4, 1) if size > 64 else (64, 32, 4, 2)
-    return (64, 32, 4, 2) if size > 128 else (128, 64, 8, 2)
+        return (16, 32, 4, 1) if size > 128 else (32, 32, 4, 1)
+    return (64, 32, 8, 2) if size > 128 else (128, 64, 8, 2)
 
 
 def padded(x: jax.Array, length: int) -> jax.Array:
@@ -114,14 +114,14 @@ def product(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.dot(a, b, precision=precision, preferred_element_type=jnp.float32)
 
 
-def _part(ref, i, j, sizes: Sizes) -> jax.Array:
-    """The part (queries|1, keys|1) of a table's ref (t', s')."""
-    rows = pl.ds(0, 1) if ref.shape[0] == 1 else pl.ds(i * sizes.queries, sizes.queries)
-    columns = pl.ds(0, 1) if ref.shape[1] == 1 else pl.ds(j * sizes.keys, sizes.keys)
-    return ref[rows, columns]
+def _part(ref, head, i, j, sizes: Sizes) -> jax.Array:
+    """The part (queries|1, keys|1) of a table's ref (n, t', s')."""
+    rows = pl.ds(0, 1) if ref.shape[1] == 1 else pl.ds(i * sizes.queries, sizes.queries)
+    columns = pl.ds(0, 1) if ref.shape[2] == 1 else pl.ds(j * sizes.keys, sizes.keys)
+    return ref[0 if ref.shape[0] == 1 else head, rows, columns]
 
 
-def scores(q, k, bias_ref, mask_ref, i, j, sizes: Sizes, pattern: Pattern):
+def scores(q, k, bias_ref, mask_ref, head, i, j, sizes: Sizes, pattern: Pattern):
     """Scores of a block, queries by keys, and the derivative of the cap (None without one)."""
     s = product(q, k.T) * jnp.float32(pattern.scale)
     slope = None
@@ -131,9 +131,9 @@ def scores(q, k, bias_ref, mask_ref, i, j, sizes: Sizes, pattern: Pattern):
         tangent = jnp.where(s < 0, -1.0, 1.0) * (1 - twice) / (1 + twice)
         s, slope = jnp.float32(pattern.soft_cap) * tangent, 1 - tangent * tangent
     if bias_ref is not None:
-        s = s + _part(bias_ref, i, j, sizes).astype(jnp.float32)
+        s = s + _part(bias_ref, head, i, j, sizes).astype(jnp.float32)
     if mask_ref is not None:
-        s = jnp.where(_part(mask_ref, i, j, sizes) != 0, s, -jnp.inf)
+        s = jnp.where(_part(mask_ref, head, i, j, sizes) != 0, s, -jnp.inf)
     queries = (i * sizes.queries + jnp.arange(sizes.queries, dtype=jnp.int32))[:, None]
     keys = (j * sizes.keys + jnp.arange(sizes.keys, dtype=jnp.int32))[None, :]
     near = allowed(pattern, queries, keys, sizes.true_keys)
@@ -150,7 +150,7 @@ def _kernel(
         m_old, total, t, o = carry
         here = pl.ds(j * sizes.keys, sizes.keys)
         v = v_ref[here, :]
-        s, _ = scores(q, k_ref[here, :], bias_ref, mask_ref, i, j, sizes, pattern)
+        s, _ = scores(q, k_ref[here, :], bias_ref, mask_ref, 0, i, j, sizes, pattern)
         m = jnp.maximum(m_old, jnp.max(s, 1))
         # A query that has seen no key has m = -inf: any finite number may stand for it.
         reach = jnp.where(m == -jnp.inf, 0.0, m)
@@ -206,7 +206,7 @@ def attention_with_entropy(
     def of_table(x):
         own, shared = x.shape[0] != 1, x.shape[1] == 1
         return pl.BlockSpec(
-            (None, None, *x.shape[2:]),
+            (None, 1, *x.shape[2:]),
             lambda i, b, n: (b if own else 0, 0 if shared else n, 0, 0),
         )
 

@@ -34,13 +34,15 @@ def _backward_blocks(query: jax.Array) -> tuple[int, int, int, int]:
     """Blocks for two products and two sums at once."""
     size = power_of_two(query.shape[-1])
     if query.dtype == jnp.float32:
-        return (16, 16, 4, 1) if size > 128 else (32, 32, 4, 1)
-    return (32, 32, 4, 1) if size > 128 else (64, 64, 8, 1) if size > 64 else (64, 64, 4, 2)
+        return (16, 16, 4, 1) if size > 64 else (32, 32, 4, 1)
+    if size > 64:
+        return (32, 32, 8, 1) if size > 128 else (64, 32, 8, 1)
+    return (64, 64, 4, 2)
 
 
-def _gradient_by_scores(q, upstream, rows, k, v, tables, i, j, cut: Sizes, pattern: Pattern):
+def _gradient_by_scores(q, upstream, rows, k, v, tables, place, cut: Sizes, pattern: Pattern):
     """Probabilities and the gradient by the products, of one block, queries by keys."""
-    s, slope = scores(q, k, *tables, i, j, cut, pattern)
+    s, slope = scores(q, k, *tables, *place, cut, pattern)
     log_normalizer, offset, weight = (row[:, None] for row in rows)
     below = s - log_normalizer
     p = jnp.exp(below)
@@ -59,7 +61,7 @@ def _query_kernel(q_ref, upstream_ref, rows_ref, k_ref, v_ref, *refs, cut, patte
         here = pl.ds(j * cut.keys, cut.keys)
         k = k_ref[here, :]
         _, ds = _gradient_by_scores(
-            q, upstream, rows, k, v_ref[here, :], tables, i, j, cut, pattern
+            q, upstream, rows, k, v_ref[here, :], tables, (0, i, j), cut, pattern
         )
         return dq + product(ds.astype(k.dtype), k)
 
@@ -75,19 +77,15 @@ def _key_kernel(
     k, v = k_ref[...], v_ref[...]
     low, high = query_blocks(pattern, j, cut.keys, cut.queries, cut.query_count)
 
-    def of_head(ref, g):
-        # A table that all heads share has one head here.
-        return None if ref is None else ref.at[0 if ref.shape[0] == 1 else g]
+    tables = (bias_ref, mask_ref)
 
     def some_head(g, sums):
-        tables = (of_head(bias_ref, g), of_head(mask_ref, g))
-
         def step(i, sums):
             dk, dv = sums
             here = pl.ds(i * cut.queries, cut.queries)
             q, upstream = q_ref[here, g, :], upstream_ref[here, g, :]
             rows = tuple(rows_ref[g, number, here] for number in range(3))
-            p, ds = _gradient_by_scores(q, upstream, rows, k, v, tables, i, j, cut, pattern)
+            p, ds = _gradient_by_scores(q, upstream, rows, k, v, tables, (g, i, j), cut, pattern)
             dk = dk + product(ds.astype(q.dtype).T, q)
             return dk, dv + product(p.astype(upstream.dtype).T, upstream)
 
@@ -115,7 +113,7 @@ def _by_query(arrays, tables, cut: Sizes, pattern: Pattern, like, interpret: boo
     def of_table(x):
         own, shared = x.shape[0] != 1, x.shape[1] == 1
         return pl.BlockSpec(
-            (None, None, *x.shape[2:]),
+            (None, 1, *x.shape[2:]),
             lambda i, b, n: (b if own else 0, 0 if shared else n, 0, 0),
         )
 

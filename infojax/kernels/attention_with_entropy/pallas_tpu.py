@@ -19,6 +19,7 @@ from infojax.kernels.attention_with_entropy.pattern import Pattern, allowed, fin
 # Blocks of float32 scores of 512 x 512 take 1 MiB each; v5e lets a kernel have 16 MiB.
 _BLOCK = 512
 _LARGEST_HEAD = 256
+_SMALLEST = 16  # rows of a register of bfloat16
 
 
 class Sizes(NamedTuple):
@@ -63,7 +64,7 @@ def sizes(length: int, key_length: int) -> Sizes:
     Returns:
         The sizes.
     """
-    queries, keys = min(_BLOCK, length), min(_BLOCK, key_length)
+    queries, keys = (min(_BLOCK, max(_SMALLEST, n)) for n in (length, key_length))
     query_count, key_count = -(-length // queries), -(-key_length // keys)
     true_keys = key_length if key_count * keys != key_length else None
     return Sizes(queries, keys, query_count, key_count, true_keys)

@@ -22,10 +22,10 @@ def scores(query, key, bias, mask, pattern: Pattern) -> jax.Array:
     Returns:
         Scores (B, N, T, S) of at least float32.
     """
-    batch, length, heads, _ = query.shape
+    batch, length, heads, size = query.shape
     key_length, key_heads = key.shape[1:3]
     wide = jnp.promote_types(query.dtype, jnp.float32)
-    grouped = query.reshape(batch, length, key_heads, heads // key_heads, -1)
+    grouped = query.reshape(batch, length, key_heads, heads // key_heads, size)
     products = jnp.einsum(
         "btkgh,bskh->bkgts", grouped, key, preferred_element_type=wide, precision="highest"
     ).reshape(batch, heads, length, key_length)
@@ -67,11 +67,13 @@ def attention_with_entropy(
     probabilities = weights / total
     entropy = jnp.log(total) - jnp.sum(probabilities * below, -1, keepdims=True)
     batch, heads, length, key_length = s.shape
-    grouped = probabilities.reshape(batch, value.shape[2], -1, length, key_length)
+    grouped = probabilities.reshape(
+        batch, value.shape[2], heads // value.shape[2], length, key_length
+    )
     output = jnp.einsum("bkgts,bskv->btkgv", grouped, value.astype(s.dtype), precision="highest")
     log_normalizer = jnp.where(empty, -jnp.inf, peak + jnp.log(total))
     return (
-        output.reshape(batch, length, heads, -1).astype(query.dtype),
+        output.reshape(batch, length, heads, value.shape[-1]).astype(query.dtype),
         entropy[..., 0].swapaxes(1, 2),
         log_normalizer[..., 0].swapaxes(1, 2),
     )
