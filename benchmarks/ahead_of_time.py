@@ -4,6 +4,7 @@ A kernel that needs too much on-chip memory, or an operation that the target lac
 What a compiled program says of its cost is a model of the compiler's, not a measurement.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.util
@@ -64,6 +65,18 @@ def tpu_devices(generation: str):
     return topologies.get_topology_desc(platform="tpu", topology_name=generation).devices
 
 
+@contextlib.contextmanager
+def _unsaved():
+    """Keeps programs out of the persistent cache: without the device they cannot be loaded."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, name)
+    jax.config.update(name, float("inf"))
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
+
+
 def compile_for_tpu(function: Callable, *arguments, generation: str = "v5e:2x2"):
     """Compiles a function for one TPU core.
 
@@ -82,7 +95,8 @@ def compile_for_tpu(function: Callable, *arguments, generation: str = "v5e:2x2")
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), arguments
     )
-    return jax.jit(function).lower(*shapes).compile()
+    with _unsaved():
+        return jax.jit(function).lower(*shapes).compile()
 
 
 @dataclasses.dataclass(frozen=True)

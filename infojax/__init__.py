@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from infojax.version import __version__
 
 if TYPE_CHECKING:
-    from infojax import couplings, divergences, entropies, information
+    from infojax import attention, couplings, divergences, entropies, information
+    from infojax.attention import attention_entropy, attention_with_entropy
     from infojax.couplings import greedy_ebim, greedy_mec, mec_bottleneck
     from infojax.divergences import kl_divergence
     from infojax.entropies import entropy
     from infojax.information import mutual_information
 
-_ROOMS = ("couplings", "divergences", "entropies", "information")
+_ROOMS = ("attention", "couplings", "divergences", "entropies", "information")
 _FUNCTIONS = {
+    "attention_entropy": "attention",
+    "attention_with_entropy": "attention",
     "entropy": "entropies",
     "greedy_ebim": "couplings",
     "greedy_mec": "couplings",
@@ -28,6 +31,9 @@ _FUNCTIONS = {
 
 __all__ = [
     "__version__",
+    "attention",
+    "attention_entropy",
+    "attention_with_entropy",
     "couplings",
     "divergences",
     "entropies",

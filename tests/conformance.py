@@ -31,6 +31,7 @@ class Case:
         on_simplex: whether differences are taken within the simplex, sums along the last axis
             kept, because the function jumps outside of it.
         smooth: whether central differences are meaningful at a random point.
+        forward_mode: whether it has a forward-mode derivative; a kernel's has reverse mode alone.
         masked: whether it takes `where` over the last axis of every argument.
         half: whether it takes bfloat16.
         half_tolerance: absolute and relative error allowed in bfloat16.
@@ -51,6 +52,7 @@ class Case:
     differentiable: tuple[int, ...] = (0,)
     on_simplex: bool = False
     smooth: bool = True
+    forward_mode: bool = True
     masked: bool = False
     half: bool = True
     half_tolerance: float = 0.05
@@ -195,7 +197,7 @@ def _check_gradients(case):
         np.testing.assert_allclose(
             np.sum(gradient * direction), difference, rtol=2e-5, atol=2e-7, err_msg=f"{position}"
         )
-    if case.on_simplex:
+    if case.on_simplex or not case.forward_mode:
         return
     forward = jax.jvp(scalar, arguments, tuple(jnp.ones_like(a) for a in arguments))[1]
     if len(gradients) == len(arguments):

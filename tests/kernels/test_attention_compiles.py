@@ -47,29 +47,27 @@ def _shapes(length, keys, heads, key_heads, size, dtype, *, tables=False):
 
 
 _SETTINGS = {
-    "causal_grouped_128": ((4096, 4096, 8, 2, 128), {"is_causal": True}, False),
-    "window_cap_256": (
-        (2048, 2048, 2, 2, 256),
+    "causal_grouped_128": ((2048, 4096, 4, 2, 128), {"is_causal": True}, True),
+    "tables_window_cap_256": (
+        (777, 1033, 2, 2, 256),
         {"local_window_size": (512, 512), "logits_soft_cap": 30.0},
-        False,
+        True,
     ),
-    "tables_odd_80": ((777, 333, 4, 4, 80), {}, True),
     "one_query_32": ((1, 1000, 4, 2, 32), {}, False),
 }
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32], ids=lambda x: x.__name__)
 @pytest.mark.parametrize("generation", ahead_of_time.TPUS)
-def test_tpu(generation, dtype):
+def test_tpu(generation, dtype):  # within the generation's VMEM
     for sizes, options, tables in _SETTINGS.values():
         compiled = ahead_of_time.compile_for_tpu(
             _both_ways("pallas_tpu", **options),
             *_shapes(*sizes, dtype, tables=tables),
             generation=generation,
         )
-        text = compiled.as_text()
-        assert "attention_with_entropy_by_query" in text
-        assert "attention_with_entropy_by_key" in text
+        # The kernel is named, so it is there; it gets no gigabyte of temporaries.
+        assert compiled.memory_analysis().temp_size_in_bytes < 256 << 20
 
 
 def test_tpu_sharded_over_keys_compiles_with_its_collectives():
@@ -109,6 +107,13 @@ def test_cuda(size, dtype):
         for kernel in kernels:
             assert kernel.shared_bytes <= _SHARED_MEMORY, kernel
             assert kernel.registers <= 255 and kernel.stack_bytes <= 256, kernel
+
+
+def test_tpu_has_one_kernel_forward_and_two_backward():
+    shapes = _shapes(256, 256, 2, 1, 64, jnp.bfloat16)
+    traced = jax.jit(_both_ways("pallas_tpu")).trace(*shapes)
+    text = traced.lower(lowering_platforms=("tpu",)).as_text()
+    assert text.count("@tpu_custom_call(") == 3
 
 
 def test_one_trace_lowers_for_every_platform():

@@ -16,8 +16,10 @@ from jax.experimental.pallas import tpu as pltpu
 from infojax.kernels import varying
 from infojax.kernels.attention_with_entropy.pattern import Pattern, allowed, finite, key_blocks
 
-# Blocks of float32 scores of 512 x 512 take 1 MiB each; v5e lets a kernel have 16 MiB.
+# Blocks of float32 scores of 512 x 512 take 1 MiB each; v4 and v5e let a kernel have 16 MiB,
+# which large heads in float32 beside a full bias would exceed.
 _BLOCK = 512
+_LARGE_HEAD = 128
 _LARGEST_HEAD = 256
 _SMALLEST = 16  # rows of a register of bfloat16
 
@@ -54,17 +56,19 @@ def refuses(query: jax.Array, value: jax.Array) -> str | None:
     return None
 
 
-def sizes(length: int, key_length: int) -> Sizes:
+def sizes(length: int, key_length: int, head: int) -> Sizes:
     """Chooses blocks: all of a short axis, else a fixed number.
 
     Args:
         length: T.
         key_length: S.
+        head: the larger of H and V.
 
     Returns:
         The sizes.
     """
-    queries, keys = (min(_BLOCK, max(_SMALLEST, n)) for n in (length, key_length))
+    most = _BLOCK if head <= _LARGE_HEAD else _BLOCK // 2
+    queries, keys = (min(most, max(_SMALLEST, n)) for n in (length, key_length))
     query_count, key_count = -(-length // queries), -(-key_length // keys)
     true_keys = key_length if key_count * keys != key_length else None
     return Sizes(queries, keys, query_count, key_count, true_keys)
@@ -205,7 +209,7 @@ def attention_with_entropy(
     """
     batch, length, heads, size = query.shape
     key_length, key_heads, value_size = value.shape[1:]
-    cut = sizes(length, key_length)
+    cut = sizes(length, key_length, max(size, value_size))
     groups = heads // key_heads
     rows, columns = cut.query_count * cut.queries, cut.key_count * cut.keys
 

@@ -214,7 +214,7 @@ def attention_gradients(
     """
     inputs = (query, key, value, bias, mask, output_gradient, log_normalizer, offset, weight)
     length, key_length = query.shape[1], key.shape[1]
-    cut = sizes(length, key_length)
+    cut = sizes(length, key_length, max(query.shape[-1], value.shape[-1]))
     rows, columns = cut.query_count * cut.queries, cut.key_count * cut.keys
     per_query = jnp.stack([log_normalizer, offset, weight], 1).transpose(0, 3, 1, 2)
     arrays = (
