@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import jax
+from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +172,10 @@ class Table:
         title: what is measured.
         note: how, and in which sense the ratio is.
         rows: its lines.
+        figure: a picture of it, or None.
     """
 
     title: str
     note: str
     rows: tuple[Row, ...]
+    figure: Figure | None = None

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 from absl import app, flags, logging
 
-from benchmarks import couplings, measures
+from benchmarks import attention_kernels, couplings, measures
 from benchmarks.measure import Table, show
+from experiments.runner import figures
 
 BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "greedy_coupling": couplings.greedy_coupling,
@@ -21,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "entropy_from_logits": measures.entropy_from_logits,
     "entropy_accuracy": measures.entropy_accuracy,
     "import_time": measures.import_time,
+    "attention_with_entropy": attention_kernels.attention_with_entropy,
+    "attention_modelled": attention_kernels.attention_modelled,
 }
 _RESULTS = pathlib.Path(__file__).parent / "results"
 _OUTPUT = flags.DEFINE_string("tables", str(_RESULTS), "Directory of the tables.")
@@ -75,11 +78,11 @@ def _first_calls(table: Table) -> str:
     return "; ".join(f"{case}: {show(seconds)}" for case, seconds in first.items())
 
 
-def _write(path: pathlib.Path, text: str) -> None:
+def _write(path: pathlib.Path, content: str | bytes) -> None:
     """Writes a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.write_text(text)
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -115,6 +118,9 @@ def main(arguments: Sequence[str]) -> None:
         "rows": [dataclasses.asdict(row) | {"met": row.met} for row in table.rows],
     }
     _write(output / f"{name}.json", json.dumps(content, indent=1) + "\n")
+    if table.figure is not None:
+        text += f"\n![{table.title}]({name}.png)\n"
+        _write(output / f"{name}.png", figures.to_png(table.figure))
     _write(output / f"{name}.md", text)
     print(text)
 

@@ -118,6 +118,30 @@ def table_spec(table: jax.Array, sizes: Sizes, place) -> pl.BlockSpec:
     return pl.BlockSpec(block, index)
 
 
+def cost(query: jax.Array, key: jax.Array, pattern: Pattern, products: int) -> pl.CostEstimate:
+    """What the compiler is told that a kernel costs, to schedule around it.
+
+    Args:
+        query: (B, N, T, H).
+        key: (B, K, S, H).
+        pattern: scale, window and cap.
+        products: products of matrices for each block of scores.
+
+    Returns:
+        The estimate.
+    """
+    batch, heads, length, size = query.shape
+    key_length = key.shape[2]
+    reach = [key_length if side is None else side for side in (pattern.left, pattern.right)]
+    pairs = batch * heads * length * min(key_length, sum(reach) + 1)
+    if pattern.left is None and pattern.right == 0:
+        pairs //= 2
+    array_bytes = (query.size * 2 + key.size * 2) * query.dtype.itemsize
+    return pl.CostEstimate(
+        flops=2 * products * pairs * size, transcendentals=pairs, bytes_accessed=array_bytes
+    )
+
+
 def precision(dtype) -> jax.lax.Precision | None:
     """Float32 products in full: the unit's own way rounds to bfloat16."""
     return jax.lax.Precision.HIGHEST if dtype == jnp.float32 else None
@@ -213,6 +237,9 @@ def attention_with_entropy(
     groups = heads // key_heads
     rows, columns = cut.query_count * cut.queries, cut.key_count * cut.keys
 
+    q = heads_first(query, rows)
+    k, v = (heads_first(x, columns) for x in (key, value))
+
     def needed(i, j):
         # A block that is skipped names one that is not, which is there already.
         low, high = key_blocks(pattern, i, cut.queries, cut.keys, cut.key_count)
@@ -257,13 +284,9 @@ def attention_with_entropy(
         compiler_params=pltpu.CompilerParams(
             dimension_semantics=("parallel", "parallel", "parallel", "arbitrary")
         ),
+        cost_estimate=cost(q, k, pattern, 2),
         interpret=interpret,
         name="attention_with_entropy",
-    )(
-        heads_first(query, rows),
-        heads_first(key, columns),
-        heads_first(value, columns),
-        *tables,
-    )
+    )(q, k, v, *tables)
     entropy, log_normalizer = statistics[:, :, :, :length].transpose(2, 0, 3, 1)
     return output[:, :, :length].swapaxes(1, 2), entropy, log_normalizer

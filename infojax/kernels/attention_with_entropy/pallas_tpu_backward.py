@@ -15,6 +15,7 @@ from infojax.kernels import varying
 from infojax.kernels.attention_with_entropy import xla_chunked
 from infojax.kernels.attention_with_entropy.pallas_tpu import (
     Sizes,
+    cost,
     heads_first,
     keys_first,
     product,
@@ -141,6 +142,7 @@ def _by_query(arrays, tables, cut: Sizes, pattern: Pattern, like, interpret: boo
         compiler_params=pltpu.CompilerParams(
             dimension_semantics=("parallel", "parallel", "parallel", "arbitrary")
         ),
+        cost_estimate=cost(q, arrays[3], pattern, 3),
         interpret=interpret,
         name="attention_with_entropy_by_query",
     )(*arrays, *tables)
@@ -174,6 +176,7 @@ def _by_key(arrays, tables, cut: Sizes, pattern: Pattern, like, interpret: bool)
         compiler_params=pltpu.CompilerParams(
             dimension_semantics=("parallel", "parallel", "parallel", "arbitrary", "arbitrary")
         ),
+        cost_estimate=cost(q, k, pattern, 4),
         interpret=interpret,
         name="attention_with_entropy_by_key",
     )(*arrays, *tables)
