@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -87,13 +87,14 @@ _attend.defvjp(_forward_rule, _backward_rule)
 @functools.partial(jax.jit, static_argnums=0)
 def _run(how: _How, query, key, value, bias, mask):
     batch = query.shape[:-3]
-    flat = tuple(x.reshape(math.prod(batch), *x.shape[-3:]) for x in (query, key, value))
+    q, k, v = (x.reshape(math.prod(batch), *x.shape[-3:]) for x in (query, key, value))
+    results: Any
     if how.implementation == "xla" or 0 in (*query.shape, *key.shape):
         # Nothing to cut, and nothing to loop over, where an axis is empty.
-        results = reference.attention_with_entropy(*flat, bias, mask, how.pattern)
+        results = reference.attention_with_entropy(q, k, v, bias, mask, how.pattern)
     else:
         # Inside shard_map a derivative is of its array's type: all vary where one does.
-        arrays = (*flat, bias, mask)
+        arrays = (q, k, v, bias, mask)
         results = _attend(how, *vary_like(arrays, *arrays))
     return tuple(x.reshape(*batch, *x.shape[1:]) for x in results)
 

@@ -42,7 +42,9 @@ def _backward_blocks(query: jax.Array) -> tuple[int, int, int, int]:
 
 def _gradient_by_scores(q, upstream, rows, k, v, tables, place, cut: Sizes, pattern: Pattern):
     """Probabilities and the gradient by the products, of one block, queries by keys."""
-    s, slope = scores(q, k, *tables, *place, cut, pattern)
+    bias_ref, mask_ref = tables
+    head, i, j = place
+    s, slope = scores(q, k, bias_ref, mask_ref, head, i, j, cut, pattern)
     log_normalizer, offset, weight = (row[:, None] for row in rows)
     below = s - log_normalizer
     p = jnp.exp(below)

@@ -70,8 +70,9 @@ def attention_with_entropy(
     k, v = (blocks.columns_by_head(x, cut) for x in (key, value))
     bias, mask = (blocks.padded_table(table, cut) for table in (bias, mask))
 
-    def some_heads(place):
-        place = Place(*place, jnp.int32(0), jnp.int32(0))
+    def some_heads(numbers):
+        batch, head = numbers
+        place = Place(batch, head, jnp.int32(0), jnp.int32(0))
         here_q, here_k, here_v = (blocks.heads_at(x, place, cut) for x in (q, k, v))
 
         def some_queries(i):
@@ -143,8 +144,9 @@ def attention_gradients(
     bias_start = None if bias_table is None else jnp.zeros(bias_table.shape, wide)
     bias_start = vary_like(bias_start, arrays, bias, mask)
 
-    def some_heads(bias_gradient, place):
-        place = Place(*place, jnp.int32(0), jnp.int32(0))
+    def some_heads(bias_gradient, numbers):
+        batch, head = numbers
+        place = Place(batch, head, jnp.int32(0), jnp.int32(0))
         here = tuple(blocks.heads_at(x, place, cut) for x in arrays)
         return _gradients_of_heads(bias_gradient, here, bias_table, mask, place, cut, pattern)
 
