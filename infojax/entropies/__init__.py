@@ -1,5 +1,9 @@
 """Entropies of probabilities, logits, counts, joint tables and continuous families."""
 
+from infojax.entropies.actions import (
+    CrossEntropyAndEntropy,
+    cross_entropy_and_entropy_from_logits,
+)
 from infojax.entropies.differential import (
     cauchy_entropy,
     exponential_entropy,
@@ -30,11 +34,13 @@ from infojax.entropies.shannon import (
 from infojax.entropies.von_mises import von_mises_entropy
 
 __all__ = [
+    "CrossEntropyAndEntropy",
     "beta_entropy",
     "binary_entropy",
     "cauchy_entropy",
     "conditional_entropy",
     "cross_entropy",
+    "cross_entropy_and_entropy_from_logits",
     "cross_entropy_from_logits",
     "dirichlet_entropy",
     "entropy",

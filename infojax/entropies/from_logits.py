@@ -1,8 +1,4 @@
-"""Shannon entropy of logits in one fused pass, with its own derivative.
-
-With m = max s, l = sum exp(s - m) and t = sum exp(s - m)(s - m), the log normaliser is m + log l
-and the entropy log l - t / l: both terms are non-negative, so nothing cancels.
-"""
+"""Shannon entropy of logits, from the statistics that one kernel finds, and their logarithms."""
 
 import functools
 
@@ -11,41 +7,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from infojax import checks
-from infojax.numerics import gated, log_of_base, narrow, normalize_axes, reduce_axes, total, widen
+from infojax.kernels.entropy_from_logits import logit_statistics
+from infojax.numerics import gated, log_of_base, narrow, normalize_axes, reduce_axes, total
 from infojax.numerics.reductions import Axis
-
-
-def _exponentials(
-    logits: jax.Array, axes: tuple[int, ...]
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The logits less their peak, the sum of their exponentials, and the peak.
-
-    Peak and sum stay apart: in log Z = peak + log(sum) the larger rounds away the smaller.
-    """
-    peak = jax.lax.stop_gradient(jnp.max(logits, axes, keepdims=True, initial=-jnp.inf))
-    shifted = logits - peak
-    return shifted, total(jnp.exp(shifted), axes), peak
-
-
-def _log_weight(
-    logits: jax.Array, weight: jax.Array, peak: jax.Array, axes: tuple[int, ...]
-) -> jax.Array:
-    """The log of the sum of exponentials, to its own relative accuracy also where it is near 0.
-
-    Below 2 the peak is one symbol, whose 1 rounds away what the others add: a third pass, run
-    only if a row needs it, sums these alone.
-    """
-    near = weight < 2
-
-    def without_peak(logits, peak):
-        # A product with 0 or 1, where a select would keep XLA from fusing it into the sum.
-        below = jnp.minimum((peak - logits) * jnp.asarray(1e38, logits.dtype), 1)
-        return jnp.log1p(total(jnp.exp(logits - peak) * below, axes))
-
-    small = jax.lax.cond(
-        jnp.any(near), without_peak, lambda logits, peak: jnp.log(weight), logits, peak
-    )
-    return jnp.where(near, small, jnp.log(weight))
 
 
 def log_softmax(logits: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
@@ -59,55 +23,19 @@ def log_softmax(logits: jax.Array, axes: tuple[int, ...]) -> tuple[jax.Array, ja
         The log probabilities, and which rows are valid (`axes` of size one): none NaN or +inf,
         and one finite.
     """
-    shifted, weight, peak = _exponentials(logits, axes)
-    return shifted - jnp.log(weight), jnp.isfinite(peak)
-
-
-def _masked(logits: jax.Array, where: jax.Array | None) -> jax.Array:
-    (wide,) = widen(logits)
-    return wide if where is None else jnp.where(where, wide, -jnp.inf)
-
-
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _entropy_nats(
-    logits: jax.Array, axes: tuple[int, ...], where: jax.Array | None
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The entropy, and the log normaliser in its two parts."""
-    logits = _masked(logits, where)
-    _, weight, peak = _exponentials(logits, axes)
-    # Behind the barrier the compiler takes these for other exponentials than those of the sum,
-    # and computes them again in a second fused pass, which is faster than writing them out.
-    shifted = logits - jax.lax.optimization_barrier(peak)
-    # A finite floor mends 0 * -inf, the term of an impossible symbol; a maximum vectorises.
-    terms = jnp.exp(shifted) * jnp.maximum(shifted, jnp.finfo(shifted.dtype).min)
-    log_weight = _log_weight(logits, weight, peak, axes)
-    return log_weight - total(terms, axes) / weight, log_weight, peak
-
-
-@_entropy_nats.defjvp
-def _entropy_nats_jvp(axes, primals, tangents):
-    logits, where = primals
-    value, log_weight, peak = _entropy_nats(logits, axes, where)
-
-    # Under reverse mode the checkpoint keeps (logits, log Z, H) alone, not the probabilities.
-    @jax.checkpoint
-    def tangent(logits, log_weight, peak, value, dot):
-        log_p = (_masked(logits, where) - peak) - log_weight
-        p = jnp.exp(log_p)
-        slope = -p * (jnp.where(log_p == -jnp.inf, 0, log_p) + value)
-        return total(slope * dot, axes), total(p * dot, axes)
-
-    change, log_weight_change = tangent(logits, log_weight, peak, value, tangents[0])
-    # Any constant may stand for the peak: the derivative of log Z is that of log_weight.
-    return (value, log_weight, peak), (change, log_weight_change, jnp.zeros_like(peak))
+    peak = jax.lax.stop_gradient(jnp.max(logits, axes, keepdims=True, initial=-jnp.inf))
+    shifted = logits - peak
+    weight = total(jnp.exp(shifted), axes)
+    # XLA's maximum of a long row on CPU passes over a NaN, its sum does not.
+    return shifted - jnp.log(weight), jnp.isfinite(peak) & jnp.isfinite(weight)
 
 
 # The unit is an argument, so that another base compiles nothing anew.
 @functools.partial(jax.jit, static_argnames=("axes", "keepdims"))
 def _entropy(logits, where, unit, axes: tuple[int, ...], keepdims: bool):
-    nats, _, peak = _entropy_nats(logits, axes, where)
-    valid = jnp.isfinite(peak)
-    value = gated(nats / unit, valid)
+    statistics = logit_statistics(logits, axes=axes, where=where)
+    valid = jnp.isfinite(statistics.peak)
+    value = gated(statistics.entropy / unit, valid)
     return narrow(reduce_axes(value, axes, keepdims), logits), valid
 
 
@@ -121,9 +49,9 @@ def entropy_from_logits(
 ) -> Float[Array, "..."]:
     r"""Shannon entropy of softmax(logits), $H = \log Z - \sum_k p_k s_k$.
 
-    The logits are read for the maximum and for each of the two sums; nothing of their size is
-    written. Where one of them all but decides, a further sum keeps the small entropy's digits. The
-    derivative,
+    Nothing of the logits' size is written, and where one of them all but decides, the small
+    entropy keeps its digits. Over trailing axes a kernel reads the logits once on TPU and GPU;
+    otherwise XLA reads them for the maximum and for each sum. The derivative,
     $\partial H / \partial s_k = -p_k (\log p_k + H)$, is computed from (logits, log Z, H): the
     backward pass keeps no array of probabilities. Forward mode and higher derivatives work.
 

@@ -112,6 +112,39 @@ CASES = [
             ((np.zeros(0),), "finite"),
         ],
     ),
+    *(
+        Case(
+            entropies.cross_entropy_and_entropy_from_logits,
+            lambda rng, batch: (_logits(rng, batch)[0], rng.integers(0, 7, batch)),
+            label=label,
+            # A shift changes nothing, so that directions of sum zero are all that there are.
+            on_simplex=True,
+            result=lambda found, label=label: getattr(found, label),
+            extremes=[
+                (np.array([1e4, -1e4, 0.0]), np.array(1)),
+                (np.array([-np.inf, 0.0, 1.0]), np.array(2)),
+                (np.array([-np.inf, 5.0, -np.inf]), np.array(1)),
+                (np.full(4, -3e4), np.array(0)),
+            ],
+            infinite=[(np.array([-np.inf, 5.0, -np.inf]), np.array(0))],
+            invalid=[
+                ((np.array([np.nan, 0.0]), np.array(0)), "finite"),
+                ((np.array([np.inf, 0.0]), np.array(0)), "finite"),
+                ((np.array([-np.inf, -np.inf]), np.array(0)), "finite"),
+                *labels,
+            ],
+        )
+        for label, labels in (
+            (
+                "cross_entropy",
+                [
+                    ((np.zeros(3), np.array(3)), "labels = 3"),
+                    ((np.zeros(3), np.array(-1)), "labels = -1"),
+                ],
+            ),
+            ("entropy", []),
+        )
+    ),
     Case(
         entropies.binary_entropy,
         lambda rng, batch: (rng.uniform(0.1, 0.9, batch),),
