@@ -153,9 +153,16 @@ def couple(
     return _couple_codes(belief, policy, rate, encoder)
 
 
+def _own_code(p: jax.Array, rate: jax.Array, *, base: float | None) -> couplings.EntropyBoundedCode:
+    """The code in which every message is its own label."""
+    labels = jnp.broadcast_to(jnp.arange(p.shape[-1], dtype=jnp.int32), p.shape)
+    return couplings.EntropyBoundedCode(labels, p, entropies.entropy(p, base=base))
+
+
 def _couple_freely(belief: jax.Array, policy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    coupling = couplings.greedy_mec(belief, policy)
-    return coupling.to_dense(), coupling.mutual_information(base=2)
+    # The same step as with a code, so that the bits are those of the search that keeps all apart.
+    chain = couplings.mec_bottleneck(belief, policy, jnp.inf, base=2, encoder=_own_code)
+    return chain.decoder.to_dense(), chain.mutual_information(base=2)
 
 
 def _couple_codes(

@@ -1,6 +1,11 @@
-"""Attention with its entropy: dot-product attention, and entropies of attention weights."""
+"""Attention with its entropy: dot-product attention, pooling of bags, entropies of weights."""
 
 from infojax.attention.entropies import attention_entropy
+from infojax.attention.pooling import (
+    AttentionGates,
+    AttentionPooling,
+    gated_attention_pooling,
+)
 from infojax.attention.self_attention import (
     attention_with_entropy,
     combine_attention,
@@ -8,8 +13,11 @@ from infojax.attention.self_attention import (
 )
 
 __all__ = [
+    "AttentionGates",
+    "AttentionPooling",
     "attention_entropy",
     "attention_with_entropy",
     "combine_attention",
     "combine_attention_over_devices",
+    "gated_attention_pooling",
 ]

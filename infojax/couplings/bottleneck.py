@@ -11,14 +11,15 @@ from jaxtyping import Array, Float
 
 from infojax import checks
 from infojax.couplings.ebim import EntropyBoundedCode, greedy_ebim
-from infojax.couplings.greedy import greedy_mec
+from infojax.couplings.greedy import as_sparse_coupling, checked_marginals
 from infojax.couplings.sparse import SparseCoupling
-from infojax.numerics import nats_to_base, xlogx
+from infojax.kernels.bottleneck_step import bottleneck_step
+from infojax.numerics import gated, narrow, nats_to_base, widen
 
 
 @functools.partial(
     jax.tree_util.register_dataclass,
-    data_fields=("p_x", "encoder", "decoder"),
+    data_fields=("p_x", "encoder", "decoder", "code_nats", "information_nats"),
     meta_fields=(),
 )
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +30,15 @@ class BottleneckCoupling:
         p_x: the law of the input, (*B, n).
         encoder: the code T = g(X).
         decoder: the coupling of T and Y; its rows are the code's labels.
+        code_nats: H(T) in nats, (*B,): see `code_entropy()`.
+        information_nats: I(T; Y) in nats, (*B,): see `mutual_information()`.
     """
 
     p_x: Float[Array, "*B n"]
     encoder: EntropyBoundedCode
     decoder: SparseCoupling
+    code_nats: Float[Array, "*B"]
+    information_nats: Float[Array, "*B"]
 
     def joint(self) -> Float[Array, "*B n m"]:
         """The joint law of X and Y, p(x) p(t, y) / p(t) at t = g(x), as a table."""
@@ -52,7 +57,7 @@ class BottleneckCoupling:
         Returns:
             The entropy, (*B,).
         """
-        return nats_to_base(jnp.sum(-xlogx(self.encoder.masses), -1), base)
+        return nats_to_base(self.code_nats, base)
 
     def mutual_information(self, *, base: float | None = None) -> Float[Array, "*B"]:
         """I(X; Y), which is I(T; Y) as the code is a function of the input.
@@ -61,9 +66,9 @@ class BottleneckCoupling:
             base: the logarithm's base (2 for bits); None for nats.
 
         Returns:
-            The information, (*B,).
+            The information, (*B,); 0 where rounding would make it negative.
         """
-        return self.decoder.mutual_information(base=base)
+        return nats_to_base(self.information_nats, base)
 
 
 def mec_bottleneck(
@@ -88,7 +93,7 @@ def mec_bottleneck(
         base: the logarithm's base (2 for bits); None for nats.
         encoder: makes the code from (p_x, rate, base=...): `greedy_ebim`, `uniform_quantizer`,
             `log_loss_code` or one of the caller's.
-        implementation: the coupling's implementation, see `greedy_mec`.
+        implementation: of the step that sums the code and couples it, see `greedy_mec`.
 
     Returns:
         The chain: encoder, decoder, `joint()`, `mutual_information()`, `code_entropy()`.
@@ -114,6 +119,16 @@ def mec_bottleneck(
     checks.check_distribution("p_x", p_x, (p_x.ndim - 1,))
     checks.check_distribution("p_y", checks.floating("p_y", p_y, min_ndim=1), (jnp.ndim(p_y) - 1,))
     code = encoder(p_x, rate, base=base)
-    decoder = greedy_mec(code.masses, p_y, implementation=implementation)
-    p_x = jnp.broadcast_to(p_x, code.labels.shape).astype(code.masses.dtype)
-    return BottleneckCoupling(p_x=p_x, encoder=code, decoder=decoder)
+    (masses, wide_y), valid, like = checked_marginals({"p": code.masses, "q": p_y})
+    (wide_x,) = widen(p_x.astype(like.dtype))
+    source = jnp.broadcast_to(wide_x, masses.shape)
+    labels = jnp.broadcast_to(code.labels, masses.shape)
+    step = bottleneck_step(source, labels, wide_y, implementation=implementation)
+    marginals = (step.code_masses, wide_y)
+    return BottleneckCoupling(
+        p_x=jnp.broadcast_to(p_x, code.labels.shape).astype(code.masses.dtype),
+        encoder=code,
+        decoder=as_sparse_coupling(marginals, step.indices, step.masses, valid, like),
+        code_nats=narrow(gated(step.code_entropy, valid), like),
+        information_nats=narrow(gated(step.information, valid), like),
+    )

@@ -82,7 +82,8 @@ def greedy_mec(
     Args:
         p: first marginal, summing to one along the last axis.
         q: second marginal, summing to one along the last axis; batch axes broadcast with `p`.
-        implementation: None (best for the platform), `"xla"` or `"reference"`.
+        implementation: None (best for the platform), `"xla"`, `"reference"`, or the kernel
+            `"pallas_tpu"` or `"pallas_gpu"` on its platform.
 
     Returns:
         The coupling as n + m - 1 cells in the order in which they were made; ties go to the
@@ -124,7 +125,8 @@ def greedy_mec_many(
 
     Args:
         marginals: two or more distributions over their last axes; batch axes broadcast.
-        implementation: None (best for the platform), `"xla"` or `"reference"`.
+        implementation: None (best for the platform), `"xla"`, `"reference"`, or the kernel
+            `"pallas_tpu"` or `"pallas_gpu"` on its platform.
 
     Returns:
         The coupling as sum n_i - N + 1 cells; see `greedy_mec`.

@@ -1,5 +1,7 @@
 """How every public function of `infojax.attention` is called by the conformance test."""
 
+import functools
+
 import numpy as np
 
 from infojax import attention
@@ -21,8 +23,39 @@ def _parts(rng, _):
     return rng.normal(size=(3, 5, 2)), rng.uniform(0.1, 1, (3, 5)), rng.normal(size=(3, 5))
 
 
+@functools.wraps(attention.gated_attention_pooling)
+def _pool(instances, logits, **options):
+    return attention.gated_attention_pooling(instances, logits=logits, **options)
+
+
+@functools.wraps(attention.gated_attention_pooling)
+def _pool_by_gates(instances, *gates, **options):
+    gates = attention.AttentionGates(*gates)
+    return attention.gated_attention_pooling(instances, gates=gates, **options)
+
+
+def _bag(rng, batch):
+    return rng.normal(size=(*batch, 7, 3)), rng.normal(size=(*batch, 2, 7))
+
+
+def _bag_and_gates(rng, _):
+    shapes = (7, 3), (3, 4), (4,), (3, 4), (4,), (4, 2), (2,)
+    return tuple(rng.normal(size=shape) for shape in shapes)
+
+
 _PEAKED = np.array([1e4, -1e4, 0.0])
 _BAD = np.array([0.0, np.nan, 1.0])
+_EXTREME_BAGS = [
+    (np.ones((3, 2)), _PEAKED),
+    (np.full((1, 2), 1e4), np.zeros(1)),
+    (np.ones((2, 2)), np.array([-np.inf, -1e4])),
+    (np.ones((3, 2)), np.full(3, 1e4)),
+]
+_BAD_BAGS = [
+    ((np.ones((3, 2)), _BAD), "nan"),
+    ((np.ones((2, 2)), np.array([np.inf, 0.0])), "inf"),
+    ((np.ones((0, 2)), np.zeros(0)), "an instance"),
+]
 
 CASES = (
     Case(
@@ -58,5 +91,31 @@ CASES = (
             result=lambda parts, number=number: parts[number],
         )
         for number, name in enumerate(("output", "entropy", "log_normalizer"))
+    ),
+    *(
+        Case(
+            function,
+            draw,
+            {"implementation": implementation},
+            label=f"{function.__code__.co_name.strip('_')}-{implementation}-{part}",
+            batched=draw is _bag,
+            differentiable=tuple(range(2 if draw is _bag else 7)),
+            forward_mode=implementation == "reference",
+            # The entropy stays float32: tests/kernels/test_gated_attention_pooling.py.
+            half=part == "pooled",
+            half_tolerance=0.1,
+            extremes=extremes,
+            invalid=invalid,
+            result=lambda found, part=part: getattr(found, part),
+        )
+        for function, draw, extremes, invalid in (
+            (_pool, _bag, _EXTREME_BAGS, _BAD_BAGS),
+            (_pool_by_gates, _bag_and_gates, (), ()),
+        )
+        for implementation, part in (
+            (None, "pooled"),
+            (None, "entropy"),
+            ("reference", "entropy"),
+        )
     ),
 )

@@ -1,4 +1,4 @@
-"""The greedy coupling: every implementation against the plain scan, under every transformation."""
+"""The greedy coupling in XLA against the plain scan, and the entry under every transformation."""
 
 import os
 import re
@@ -182,13 +182,18 @@ def test_gradients_under_vmap_scan_and_at_ties():
     assert np.all(np.isfinite(jax.grad(loss)(jnp.ones(5), jnp.ones(5))))
 
 
-def test_lowers_for_every_platform_from_one_trace():
+@pytest.mark.parametrize("implementation", [None, "xla"])
+def test_lowers_for_every_platform_from_one_trace(implementation):
     p = jnp.ones((2, 40))
-    for implementation in (None, "xla"):
-        call = jax.jit(lambda p, i=implementation: greedy_coupling((p, p), implementation=i))
-        traced = call.trace(p)
-        for platform in ("cpu", "cuda", "tpu"):
-            assert "while" in traced.lower(lowering_platforms=(platform,)).as_text()
+    traced = jax.jit(lambda p: greedy_coupling((p, p), implementation=implementation)).trace(p)
+    kernels = dict.fromkeys(("cpu", "cuda", "tpu"), "stablehlo.while")
+    if implementation is None:
+        kernels |= {"cuda": "triton", "tpu": "tpu_custom_call"}
+    for platform, kernel in kernels.items():
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert kernel in text
+        # Where there is a kernel the loop is inside of it.
+        assert ("stablehlo.while" in text) == (kernel == "stablehlo.while")
 
 
 def test_no_table_of_pairs():
@@ -222,7 +227,8 @@ def test_large_marginals_are_not_copied_at_each_step():
         ([jnp.ones(2, jnp.bfloat16)] * 2, {}, TypeError, "bfloat16"),
         ([np.ones((2, 3)), np.ones((3, 3))], {}, ValueError, r"marginals must broadcast .*\(2,\)"),
         ([np.ones(2)] * 2, {"implementation": "cuda"}, ValueError, "implementation must be None"),
-        ([np.ones(2)] * 2, {"implementation": "pallas_gpu"}, NotImplementedError, "not there yet"),
+        ([np.ones(2)] * 2, {"implementation": "pallas_gpu"}, NotImplementedError, "on cuda alone"),
+        ([np.ones(2)] * 2, {"interpret": True}, ValueError, "interpret needs .*; got None"),
     ],
 )
 def test_faults(marginals, options, error, pattern):
@@ -241,13 +247,18 @@ p, q = (rng.dirichlet(np.ones(n), 16).astype(np.float32) for n in (23, 40))
 couple = jax.jit(lambda p, q: greedy_coupling((p, q)))
 loss = jax.jit(jax.grad(lambda p, q: jnp.sum(greedy_coupling((p, q))[1] ** 2)))
 place = lambda x: jax.device_put(x, NamedSharding(mesh, P("batch")))
-mapped = jax.jit(jax.shard_map(couple, mesh=mesh, in_specs=P("batch"), out_specs=P("batch"),
-                               check_vma=False))
+mapped = lambda f: jax.jit(jax.shard_map(f, mesh=mesh, in_specs=P("batch"), out_specs=P("batch")))
+gpu = lambda p, q: greedy_coupling((p, q), implementation="pallas_gpu", interpret=True)
 one = couple(p, q)
-for two in (couple(place(p), place(q)), mapped(place(p), place(q))):
-    for a, b in zip(one, two):
+for way in (couple, mapped(couple)):
+    for a, b in zip(one, way(place(p), place(q))):
         np.testing.assert_array_equal(a, b)
+np.testing.assert_array_equal(mapped(gpu)(place(p), place(q))[1], one[1])
 np.testing.assert_array_equal(loss(p, q), loss(place(p), place(q)))
+np.testing.assert_array_equal(loss(p, q), mapped(loss)(place(p), place(q)))
+for platform, kernel in (("cuda", "triton"), ("tpu", "tpu_custom_call")):
+    for way in (mapped(couple), mapped(loss)):
+        assert kernel in way.trace(p, q).lower(lowering_platforms=(platform,)).as_text()
 print("same")
 """
 

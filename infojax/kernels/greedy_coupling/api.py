@@ -12,9 +12,58 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from infojax.kernels.greedy_coupling import reference, xla
+from infojax.kernels import dispatch
+from infojax.kernels.greedy_coupling import pallas_gpu, pallas_tpu, reference, xla
+from infojax.kernels.greedy_coupling.larger_batch import over_larger_batch
 
-_IMPLEMENTATIONS = {"reference": reference.greedy_coupling, "xla": xla.greedy_coupling}
+_IMPLEMENTATIONS = {
+    "reference": reference.greedy_coupling,
+    "xla": xla.greedy_coupling,
+    "pallas_tpu": pallas_tpu.greedy_coupling,
+    "pallas_gpu": pallas_gpu.greedy_coupling,
+}
+
+
+def _refusals(batch: int, sizes: tuple[int, ...], dtype) -> dict[str, str | None]:
+    if dtype != jnp.float32:
+        return dict.fromkeys(dispatch.PLATFORMS, f"takes float32 alone, not {dtype}")
+    return {
+        "pallas_tpu": pallas_tpu.refusal(batch, sizes),
+        "pallas_gpu": pallas_gpu.refusal(sizes),
+    }
+
+
+def couple_batch(
+    implementation: str | None, interpret: bool, marginals: Sequence[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Couples a batch of checked problems, without a derivative.
+
+    Args:
+        implementation: a known name, or None.
+        interpret: whether the named kernel runs in its interpreter.
+        marginals: arrays of one type and of shapes (batch, n_i).
+
+    Returns:
+        Indices (batch, steps, N) and masses (batch, steps).
+    """
+    marginals = tuple(marginals)
+    batch, sizes = marginals[0].shape[0], tuple(p.shape[-1] for p in marginals)
+    if batch == 0:
+        steps = sum(sizes) - len(sizes) + 1
+        masses = jnp.zeros((0, steps), marginals[0].dtype)
+        return jnp.zeros((0, steps, len(sizes)), jnp.int32), masses
+    refused = _refusals(batch, sizes, marginals[0].dtype)
+    if interpret and implementation in dispatch.PLATFORMS and not refused[implementation]:
+        return _IMPLEMENTATIONS[implementation](marginals, interpret=True)
+    return dispatch.call(
+        implementation, _IMPLEMENTATIONS, (marginals,), default="xla", refused=refused
+    )
+
+
+@functools.cache
+def _coupling(implementation: str | None, interpret: bool):
+    """One function for each choice, so that jit knows it again."""
+    return over_larger_batch(functools.partial(couple_batch, implementation, interpret))
 
 
 def _exhausted(marginals, indices, masses) -> jax.Array:
@@ -43,34 +92,43 @@ def _mass_tangents(tangents, indices, exhausted) -> jax.Array:
     return jax.lax.scan(step, tangents, (indices, exhausted))[1]
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _couple(implementation: str, marginals):
-    return _IMPLEMENTATIONS[implementation](marginals)
+@jax.custom_jvp
+def with_derivative(masses: jax.Array, marginals: tuple[jax.Array, ...], indices: jax.Array):
+    """Gives the cells' masses their derivative by the marginals.
+
+    Args:
+        masses: the masses, (batch, steps), constants.
+        marginals: of which they are the coupling, (batch, n_i).
+        indices: the cells' indices, (batch, steps, N).
+
+    Returns:
+        The masses.
+    """
+    del marginals, indices
+    return masses
 
 
-@_couple.defjvp
-def _couple_jvp(implementation, primals, tangents):
-    (marginals,), (dots,) = primals, tangents
-    indices, masses = _couple(implementation, marginals)
+@with_derivative.defjvp
+def _masses_jvp(primals, tangents):
+    masses, marginals, indices = primals
     exhausted = jax.vmap(_exhausted)(marginals, indices, masses) & (masses > 0)[..., None]
-    moved = jax.vmap(_mass_tangents)(dots, indices, exhausted)
-    # Integers have tangents of type float0.
-    return (indices, masses), (jnp.zeros(indices.shape, jax.dtypes.float0), moved)
+    return masses, jax.vmap(_mass_tangents)(tangents[1], indices, exhausted)
 
 
-@functools.partial(jax.jit, static_argnames="implementation")
-def _couple_batch(marginals, implementation: str):
+@functools.partial(jax.jit, static_argnames=("implementation", "interpret"))
+def _couple(marginals, implementation: str | None, interpret: bool):
     shape = jnp.broadcast_shapes(*(p.shape[:-1] for p in marginals))
     flat = tuple(
         jnp.broadcast_to(p, (*shape, p.shape[-1])).reshape(math.prod(shape), p.shape[-1])
         for p in marginals
     )
-    indices, masses = _couple(implementation, flat)
+    indices, masses = _coupling(implementation, interpret)(jax.lax.stop_gradient(flat))
+    masses = with_derivative(masses, flat, indices)
     return indices.reshape(*shape, *indices.shape[1:]), masses.reshape(*shape, *masses.shape[1:])
 
 
 def greedy_coupling(
-    marginals: Sequence[jax.Array], *, implementation: str | None = None
+    marginals: Sequence[jax.Array], *, implementation: str | None = None, interpret: bool = False
 ) -> tuple[jax.Array, jax.Array]:
     """Greedy minimum-entropy coupling: repeatedly couples the largest remaining masses.
 
@@ -79,7 +137,10 @@ def greedy_coupling(
             shapes (*B, n_i), each n_i >= 1; the batch axes broadcast. Values are not checked:
             with a NaN the masses mean nothing, and the caller gates them.
         implementation: `"xla"` runs everywhere; `"reference"` is the plain specification;
+            `"pallas_tpu"` and `"pallas_gpu"` (Triton) take float32 and run on their platform;
             None takes what is best for the platform.
+        interpret: runs the named Pallas kernel in its interpreter: slow, for tests on any
+            machine.
 
     Returns:
         The cells in the order in which they were made: indices (*B, steps, N) of type int32
@@ -90,8 +151,9 @@ def greedy_coupling(
     Raises:
         TypeError: the marginals are not all float32 or all float64.
         ValueError: fewer than two marginals, one without symbols or without axes, batch axes
-            that do not broadcast, or an unknown implementation.
-        NotImplementedError: a known implementation that does not exist yet.
+            that do not broadcast, an unknown implementation, or `interpret` without a kernel.
+        NotImplementedError: a named kernel that cannot take the type or the sizes (now), or
+            cannot run on the platform (when lowered).
     """
     if len(marginals) < 2:
         raise ValueError(f"marginals must be at least two arrays; got {len(marginals)}.")
@@ -107,13 +169,10 @@ def greedy_coupling(
         jnp.broadcast_shapes(*batches)
     except ValueError:
         raise ValueError(f"marginals must broadcast in their batch axes; got {batches}.") from None
-    name = "xla" if implementation is None else implementation
-    if name in ("pallas_tpu", "pallas_gpu"):
-        raise NotImplementedError(
-            f"implementation={name!r} is not there yet; {sorted(_IMPLEMENTATIONS)} run everywhere."
-        )
-    if name not in _IMPLEMENTATIONS:
+    dispatch.check_name(implementation, _IMPLEMENTATIONS)
+    if interpret and implementation not in dispatch.PLATFORMS:
         raise ValueError(
-            f"implementation must be None or one of {sorted(_IMPLEMENTATIONS)}; got {name!r}."
+            f"interpret needs one of {sorted(dispatch.PLATFORMS)} as implementation; "
+            f"got {implementation!r}."
         )
-    return _couple_batch(marginals, name)
+    return _couple(marginals, implementation, interpret)

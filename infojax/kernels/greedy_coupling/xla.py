@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from infojax.kernels.varying import vary_like
+
 # Steps between two looks at whether mass is left: rare enough that the look and the write of
 # the chunk's cells cost nothing, short enough for supports of a few symbols.
 _CHUNK = 16
@@ -121,12 +123,12 @@ def greedy_coupling(marginals: Sequence[jax.Array]) -> tuple[jax.Array, jax.Arra
         masses = jax.lax.dynamic_update_slice_in_dim(masses, new_masses, start, 0)
         return done + 1, trees, indices, masses
 
-    start = (
-        jnp.int32(0),
-        trees,
+    cells = (
         jnp.zeros((chunks * chunk, batch, len(marginals)), jnp.int32),
         jnp.zeros((chunks * chunk, batch), marginals[0].dtype),
     )
+    trees, cells = vary_like((trees, cells), marginals)
+    start = (jnp.int32(0), trees, *cells)
     _, _, indices, masses = jax.lax.while_loop(some_mass_left, run_chunk, start)
     # NaN sends a descent into the padding: no index may leave its marginal for it.
     indices = jnp.minimum(indices, jnp.array([p.shape[-1] - 1 for p in marginals], jnp.int32))
