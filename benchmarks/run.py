@@ -12,7 +12,15 @@ import jax
 import numpy as np
 from absl import app, flags, logging
 
-from benchmarks import attention_kernels, couplings, measures
+from benchmarks import (
+    attention_kernels,
+    coupling_kernels,
+    couplings,
+    gram_kernels,
+    logits_kernels,
+    measures,
+    pooling_kernels,
+)
 from benchmarks.measure import Table, show
 from experiments.runner import figures
 
@@ -24,6 +32,12 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "import_time": measures.import_time,
     "attention_with_entropy": attention_kernels.attention_with_entropy,
     "attention_modelled": attention_kernels.attention_modelled,
+    "bottleneck_step": coupling_kernels.fused_bottleneck_step,
+    "gated_attention_pooling": pooling_kernels.gated_attention_pooling,
+    "gaussian_gram_matvec": gram_kernels.gaussian_gram_matvec,
+    "greedy_coupling_modelled": coupling_kernels.greedy_coupling_modelled,
+    "logits_modelled": logits_kernels.logits_modelled,
+    "pooling_modelled": pooling_kernels.pooling_modelled,
 }
 _RESULTS = pathlib.Path(__file__).parent / "results"
 _OUTPUT = flags.DEFINE_string("tables", str(_RESULTS), "Directory of the tables.")
