@@ -18,15 +18,18 @@ from infojax.kernels.gated_attention_pooling import tiles
 from infojax.kernels.gated_attention_pooling.tiles import Attended, AttentionGates, Sums
 
 _LANES = 128
-# Elements of a tile of instances: large enough to hide the start of a transfer.
+# Elements of a tile of instances: large enough to hide the start of a transfer. And of a tile of
+# hidden units, of which the backward kernel holds several.
 _ELEMENTS = 1 << 18
+_UNITS = 1 << 16
 _MOST = 1024
 _MOST_FEATURES = 2048
-_MOST_ROWS = 128
+_MOST_HIDDEN = 512
+_MOST_ROWS = 32
 # Weights in VMEM, of 16 MiB on the smallest generations, by (derivative, bytes of a weight). The
 # derivative adds as many sums in float32; a product in float32 takes its factors in three parts.
 _MOST_WEIGHTS = {
-    (False, 2): 1 << 21,
+    (False, 2): 1 << 20,
     (False, 4): 1 << 20,
     (True, 2): 1 << 20,
     (True, 4): 1 << 18,
@@ -53,14 +56,14 @@ def refusal(
     if not types <= {jnp.dtype(jnp.float32), jnp.dtype(jnp.bfloat16)}:
         return f"takes float32 and bfloat16 alone; got {sorted(map(str, types))}"
     features = instances.shape[2]
-    if features > _MOST_FEATURES or rows > _MOST_ROWS:
+    hidden = 0 if gates is None else gates.value_kernel.shape[1]
+    if features > _MOST_FEATURES or hidden > _MOST_HIDDEN or rows > _MOST_ROWS:
         return (
-            f"takes up to {_MOST_FEATURES} features and {_MOST_ROWS} rows of attention; "
-            f"got {features} and {rows}"
+            f"takes up to {_MOST_FEATURES} features, {_MOST_HIDDEN} hidden units and "
+            f"{_MOST_ROWS} rows of attention; got {features}, {hidden} and {rows}"
         )
     if gates is None:
         return None
-    hidden = gates.value_kernel.shape[1]
     most = _MOST_WEIGHTS[backward, gates.value_kernel.dtype.itemsize]
     if features * pl.cdiv(hidden, _LANES) * _LANES > most:
         what = "derivative" if backward else "kernel"
@@ -71,8 +74,9 @@ def refusal(
     return None
 
 
-def _tile_size(count: int, features: int) -> int:
-    size = max(_LANES, min(_MOST, _ELEMENTS // features // _LANES * _LANES))
+def _tile_size(count: int, features: int, hidden: int) -> int:
+    largest = min(_ELEMENTS // features, _UNITS // max(hidden, _LANES) if hidden else _MOST)
+    size = max(_LANES, min(_MOST, largest // _LANES * _LANES))
     return min(size, count)
 
 
@@ -159,8 +163,8 @@ def _forward_kernel(refs, outputs, *scratch, count: int):
 def _call(kernel, arguments, outputs, rows: int, products: tuple[int, int], scratch, interpret):
     """Runs a kernel that makes so many products of instances with the gates, and with rows."""
     batch, count, features = arguments["instances"].shape
-    size = _tile_size(count, features)
     hidden = arguments["value_kernel"].shape[1] if "value_kernel" in arguments else 0
+    size = _tile_size(count, features, hidden)
     operations = features * (products[0] * hidden + products[1] * rows)
     moved = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves((arguments, outputs)))
     return pl.pallas_call(
