@@ -65,15 +65,24 @@ def test_tpu(generation, dtype):
         (_ODD, jnp.float32, (2,), True, True),
         (_ODD, jnp.bfloat16, (2,), False, True),
         (_PRODUCTION, jnp.float32, (), False, False),
-        ((1000, 1024, 256, 8), jnp.float32, (), True, False),
-        ((1000, 2048, 512, 1), jnp.bfloat16, (), True, True),
+        # The most that is not refused, on the generation with the least VMEM.
+        ((1000, 1536, 512, 16), jnp.bfloat16, (), True, True),
+        ((1000, 2048, 128, 16), jnp.float32, (), True, True),
+        ((1000, 512, 512, 16), jnp.float32, (), True, True),
         ((1, 32, 1, 1), jnp.float32, (3,), True, True),
     ],
 )
 def test_tpu_at_other_sizes(sizes, dtype, batch, gated, masked):
     shapes = _shapes(sizes, dtype, gated, batch, masked)
-    compiled = ahead_of_time.compile_for_tpu(_gradient("pallas_tpu"), *shapes)
+    program = _gradient("pallas_tpu")
+    compiled = ahead_of_time.compile_for_tpu(program, *shapes, generation="v4:2x2x1")
     assert compiled.as_text().count('custom_call_target="tpu_custom_call"') == 2
+
+
+def test_tpu_forward_of_the_largest():
+    shapes = _shapes((1000, 2048, 512, 16), jnp.float32)
+    for generation in ("v4:2x2x1", "v5e:2x2"):
+        ahead_of_time.compile_for_tpu(_forward("pallas_tpu"), *shapes, generation=generation)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
@@ -118,7 +127,20 @@ def test_wide_types_around_single_precision_compile():
         ("pallas_tpu", (9, 8, 4, 2), jnp.float64, "float32 and bfloat16 alone"),
         ("pallas_tpu", (9, 8, 4, 2), jnp.float16, "float32 and bfloat16 alone"),
         ("pallas_tpu", (9, 4096, 4, 2), jnp.float32, "up to 2048 features"),
-        ("pallas_tpu", (9, 2048, 512, 2), jnp.float32, "its derivative has room for 262144"),
+        ("pallas_tpu", (9, 8, 513, 2), jnp.float32, "512 hidden units"),
+        ("pallas_tpu", (9, 8, 4, 17), jnp.float32, "16 rows of attention"),
+        (
+            "pallas_tpu",
+            (9, 2048, 512, 2),
+            jnp.float32,
+            "262144 float32 weights of a kernel in its derivative",
+        ),
+        (
+            "pallas_tpu",
+            (9, 2048, 512, 2),
+            jnp.bfloat16,
+            "786432 bfloat16 weights of a kernel in its derivative",
+        ),
         ("pallas_gpu", (9, 8, 4, 2), jnp.float64, "float32, bfloat16 and float16 alone"),
         ("pallas_gpu", (9, 8, 4, 17), jnp.float32, "up to 16 rows"),
         ("pallas_gpu", (9, 8, 300, 2), jnp.float32, "up to 256 hidden units of float32"),

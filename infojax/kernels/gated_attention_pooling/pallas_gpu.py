@@ -356,18 +356,8 @@ def backward(
     Returns:
         The cotangents of the instances, of the logits without gates, and of the gates.
     """
-    by_pooled, by_entropy, by_logits = cotangents
     plan = _plan(instances, logits.shape[1], gates)
-    arguments = tiles.by_name(instances, logits, gates, where) | {
-        "entropy": saved.entropy,
-        "peak": saved.peak,
-        "log_weight": saved.log_weight,
-        "by_pooled": by_pooled,
-        "by_entropy": by_entropy,
-        "pooled_projected": jnp.sum(by_pooled * saved.pooled, -1, keepdims=True),
-    }
-    if by_logits is not None:
-        arguments["by_logits"] = by_logits
+    arguments = tiles.backward_by_name(instances, logits, gates, where, saved, cotangents)
     outputs = {
         "by_instances": varying.output(instances.shape, instances.dtype, arguments),
         "by_logits": varying.output(logits.shape, jnp.float32, arguments),

@@ -25,15 +25,10 @@ _UNITS = 1 << 16
 _MOST = 1024
 _MOST_FEATURES = 2048
 _MOST_HIDDEN = 512
-_MOST_ROWS = 32
-# Weights in VMEM, of 16 MiB on the smallest generations, by (derivative, bytes of a weight). The
-# derivative adds as many sums in float32; a product in float32 takes its factors in three parts.
-_MOST_WEIGHTS = {
-    (False, 2): 1 << 20,
-    (False, 4): 1 << 20,
-    (True, 2): 1 << 20,
-    (True, 4): 1 << 18,
-}
+_MOST_ROWS = 16
+# Weights of one kernel of the gates in the derivative, by their bytes: it adds as many sums, and
+# takes factors of float32 in three parts. VMEM has 16 MiB on the smallest generation.
+_MOST_WEIGHTS = {2: 3 << 18, 4: 1 << 18}
 # Features at a time in the derivative through the gates: a product of (D, L) would not fit.
 _FEATURES = 256
 
@@ -62,14 +57,14 @@ def refusal(
             f"takes up to {_MOST_FEATURES} features, {_MOST_HIDDEN} hidden units and "
             f"{_MOST_ROWS} rows of attention; got {features}, {hidden} and {rows}"
         )
-    if gates is None:
+    if gates is None or not backward:
         return None
-    most = _MOST_WEIGHTS[backward, gates.value_kernel.dtype.itemsize]
+    kind = gates.value_kernel.dtype
+    most = _MOST_WEIGHTS[kind.itemsize]
     if features * pl.cdiv(hidden, _LANES) * _LANES > most:
-        what = "derivative" if backward else "kernel"
         return (
-            f"keeps the gates in VMEM, and its {what} has room for {most} weights of this type "
-            f"in each; got {features} x {hidden}"
+            f"has room in VMEM for {most} {kind} weights of a kernel in its derivative; "
+            f"got {features} x {hidden}"
         )
     return None
 
@@ -225,11 +220,13 @@ def _backward_kernel(refs, outputs, *, count: int):
     logits = _masked(refs, refs["logits"][0], count)
     by_pooled = refs["by_pooled"][0]
     projected = tiles.dot(by_pooled, instances, (1, 1))
-    saved = Attended(*(refs[name][0] for name in Attended._fields))
+    # The pooled bag itself is not needed: its product with the cotangent came along.
+    pooled = jnp.zeros_like(by_pooled)
+    saved = Attended(pooled, *(refs[name][0] for name in ("entropy", "peak", "log_weight")))
     attention, change = tiles.logit_cotangents(
         logits,
         projected,
-        jnp.sum(by_pooled * saved.pooled, 1, keepdims=True),
+        refs["pooled_projected"][0],
         saved,
         refs["by_entropy"][0],
     )
@@ -294,11 +291,7 @@ def backward(
     Returns:
         The cotangents of the instances, of the logits without gates, and of the gates.
     """
-    by_pooled, by_entropy, by_logits = cotangents
-    arguments = tiles.by_name(instances, logits, gates, where)
-    arguments |= saved._asdict() | {"by_pooled": by_pooled, "by_entropy": by_entropy}
-    if by_logits is not None:
-        arguments["by_logits"] = by_logits
+    arguments = tiles.backward_by_name(instances, logits, gates, where, saved, cotangents)
 
     def shape(like, dtype=jnp.float32):
         return varying.output(like.shape, dtype, arguments)

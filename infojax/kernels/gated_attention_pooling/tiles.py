@@ -298,5 +298,38 @@ def by_name(
     return {name: x for name, x in found.items() if x is not None}
 
 
+def backward_by_name(
+    instances: jax.Array,
+    logits: jax.Array,
+    gates: AttentionGates | None,
+    where: jax.Array | None,
+    saved: Attended,
+    cotangents: tuple[jax.Array, jax.Array, jax.Array | None],
+) -> dict[str, jax.Array]:
+    """The arrays of a derivative that are there.
+
+    Args:
+        instances: (B, N, D).
+        logits: (B, K, N).
+        gates: the weights, or None.
+        where: (B, 1, N), or None.
+        saved: what attention gave.
+        cotangents: of the pooled bags, the entropies and, with gates, the logits.
+
+    Returns:
+        The arrays by name.
+    """
+    by_pooled, by_entropy, by_logits = cotangents
+    found = by_name(instances, logits, gates, where) | {
+        "entropy": saved.entropy,
+        "peak": saved.peak,
+        "log_weight": saved.log_weight,
+        "by_pooled": by_pooled,
+        "by_entropy": by_entropy,
+        "pooled_projected": jnp.sum(by_pooled * saved.pooled, -1, keepdims=True),
+    }
+    return found if by_logits is None else found | {"by_logits": by_logits}
+
+
 def _finite(peak: jax.Array) -> jax.Array:
     return jnp.where(peak == -jnp.inf, 0.0, peak)
