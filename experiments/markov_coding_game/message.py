@@ -270,9 +270,6 @@ def _frame(world, policy, transmission, route, time: int) -> bytes:
     figure = route_figure(world, policy, transmission, route, time)
     target = io.BytesIO()
     figure.savefig(target, format="png", dpi=80)
-    import matplotlib.pyplot as plt
-
-    plt.close(figure)
     return target.getvalue()
 
 

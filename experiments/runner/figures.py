@@ -10,10 +10,6 @@ import io
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 DPI = 150
@@ -48,15 +44,17 @@ STYLE = {
 def subplots(rows: int = 1, columns: int = 1, *, panel=PANEL, **keywords) -> tuple[Figure, Any]:
     """Returns a figure in the house style and its axes, as `matplotlib.pyplot.subplots`.
 
+    The figure is its holder's alone: pyplot, which keeps what is not closed, knows nothing of it.
+
     Args:
       rows: Rows of panels.
       columns: Columns of panels.
       panel: Width and height of one panel in inches.
-      **keywords: For `matplotlib.pyplot.subplots`, as `sharey=True`.
+      **keywords: For `matplotlib.figure.Figure.subplots`, as `sharey=True`.
     """
-    plt.rcParams.update(STYLE)
-    keywords.setdefault("figsize", (panel[0] * columns, panel[1] * rows))
-    return plt.subplots(rows, columns, **keywords)
+    matplotlib.rcParams.update(STYLE)
+    figure = Figure(figsize=(panel[0] * columns, panel[1] * rows))
+    return figure, figure.subplots(rows, columns, **keywords)
 
 
 def line_with_interval(ax, x, mean, low, high, label: str, **keywords):
@@ -96,11 +94,10 @@ def finish(ax, *, title: str = "", x: str = "", y: str = "", legend: bool | None
 
 
 def to_png(figure: Figure) -> bytes:
-    """Returns the figure as PNG and closes it.
+    """Returns the figure as PNG.
 
     The bytes depend on the picture alone: neither date nor software version is stored.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    plt.close(figure)
     return buffer.getvalue()

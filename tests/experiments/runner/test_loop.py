@@ -253,8 +253,11 @@ def test_stages_refuse_what_files_cannot_hold(result, message):
 
 
 def test_tables_figures_and_claims_are_files(tmp_path):
+    import matplotlib.pyplot as plt
+
     from experiments.runner import figures
 
+    kept = plt.get_fignums()
     figure, ax = figures.subplots()
     line = figures.line_with_interval(ax, [0, 1], [0, 1], [0, np.nan], [1, 2], "curve")
     figures.finish(ax, title="t", x="x", y="y")
@@ -269,7 +272,7 @@ def test_tables_figures_and_claims_are_files(tmp_path):
     assert (tmp_path / "t.csv").read_text() == 'a,b,c\n0.1,"x,y",\n2,,\n'
     png = (tmp_path / "f.png").read_bytes()
     assert png.startswith(b"\x89PNG") and b"Software" not in png and b"tEXt" not in png
-    assert not figures.plt.get_fignums()
+    assert plt.get_fignums() == kept, "pyplot must not hold on to a figure of an experiment"
     content = json.loads((tmp_path / "claims.json").read_text())
     assert content["claims"][0]["interval"] is None and content["claims"][0]["holds"] is True
 
