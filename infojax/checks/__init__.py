@@ -1,5 +1,6 @@
 """Checks of arguments: static faults at once, faults of values at once or under checkify."""
 
+from infojax.checks.samples import finite_samples, paired_samples, samples
 from infojax.checks.static import (
     broadcast_shapes,
     check_support,
@@ -30,12 +31,15 @@ __all__ = [
     "check_support",
     "choice",
     "distributions_are_valid",
+    "finite_samples",
     "first_entry",
     "floating",
     "is_concrete",
     "mask",
+    "paired_samples",
     "positive_integer",
     "real_array",
     "real_number",
+    "samples",
     "square_matrix",
 ]
