@@ -5,6 +5,8 @@ and o = sum e^(s-m) v. When the maximum moves, l and o shrink by c = e^(m_old - 
 becomes c (t + (m_old - m_new) l).
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -22,31 +24,35 @@ from infojax.kernels.varying import vary_like
 def _attend(q, keys, values, bias, mask, place: Place, cut: Cut, pattern: Pattern):
     """Output and statistics of one block of queries (b, k, G, queries, H)."""
     wide = jnp.promote_types(q.dtype, jnp.float32)
+    rows, size = q.shape[:-1], values.shape[-1]
 
     def step(j, carry):
         m_old, total, t, o = carry
         k, v = (blocks.block_at(x, j, cut.keys, 2) for x in (keys, values))
         s, _ = blocks.scores(q, k, bias, mask, place._replace(key=j), cut, pattern)
+        # Axes of size one beside a sum keep XLA on CPU from splitting it: half of the time.
+        s = s.reshape(-1, cut.keys)
         m = jnp.maximum(m_old, jnp.max(s, -1))
         # A query that has seen no key has m = -inf: any finite number may stand for it.
         reach = jnp.where(m == -jnp.inf, 0, m)
-        moved, below = m_old - reach, s - reach[..., None]
+        moved, below = m_old - reach, s - reach[:, None]
         shrink, weights = jnp.exp(moved), jnp.exp(below)
         t = shrink * (t + finite(moved) * total) + jnp.sum(weights * finite(below), -1)
-        pooled = jnp.einsum(
-            "bkgts,bksv->bkgtv", weights.astype(v.dtype), v, preferred_element_type=wide
-        )
-        return m, shrink * total + jnp.sum(weights, -1), t, o * shrink[..., None] + pooled
+        by_head = weights.astype(v.dtype).reshape(*rows, cut.keys)
+        pooled = jnp.einsum("bkgts,bksv->bkgtv", by_head, v, preferred_element_type=wide)
+        o = o * shrink[:, None] + pooled.reshape(-1, size)
+        return m, shrink * total + jnp.sum(weights, -1), t, o
 
-    zeros = jnp.zeros(q.shape[:-1], wide)
-    start = (zeros - jnp.inf, zeros, zeros, jnp.zeros((*zeros.shape, values.shape[-1]), wide))
+    zeros = jnp.zeros(math.prod(rows), wide)
+    start = (zeros - jnp.inf, zeros, zeros, jnp.zeros((zeros.size, size), wide))
     start = vary_like(start, q, keys, values, bias, mask)
     low, high = key_blocks(pattern, place.query, cut.queries, cut.keys, cut.key_count)
     m, total, t, o = jax.lax.fori_loop(low, high, step, start)
     total = jnp.where(total == 0, 1, total)
     # Both terms are non-negative: what falls below 0 is rounding.
     entropy = jnp.maximum(jnp.log(total) - t / total, 0)
-    return o / total[..., None], entropy, m + jnp.log(total)
+    results = (o / total[:, None], entropy, m + jnp.log(total))
+    return tuple(x.reshape(*rows, *x.shape[1:]) for x in results)
 
 
 def attention_with_entropy(
