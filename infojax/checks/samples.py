@@ -79,7 +79,8 @@ def finite_samples(name: str, x: jax.Array, where: jax.Array | None = None) -> j
         if not is_concrete(x, finite):
             return f"{name} must hold finite samples."
         values = np.asarray(x).astype(np.float64)
-        return f"{name} must hold finite samples; got {first_entry(name, values, ~np.asarray(finite))}."
+        first = first_entry(name, values, ~np.asarray(finite))
+        return f"{name} must hold finite samples; got {first}."
 
     check(valid, message)
     return valid

@@ -6,6 +6,11 @@ from infojax.information.bottleneck import (
     information_bottleneck_curve,
 )
 from infojax.information.capacity import ChannelCapacity, channel_capacity
+from infojax.information.jensen_shannon_bounds import (
+    jensen_shannon_bound,
+    jensen_shannon_nwj_bound,
+    smile_bound,
+)
 from infojax.information.joint_tables import (
     conditional_mutual_information,
     mutual_information,
@@ -28,24 +33,42 @@ from infojax.information.rate_distortion import (
     rate_distortion_curve,
     rate_distortion_function,
 )
+from infojax.information.variational_bounds import (
+    donsker_varadhan_bound,
+    info_nce_bound,
+    interpolated_bound,
+    mine_bound,
+    nwj_bound,
+)
+from infojax.information.variational_upper_bounds import club_bound, leave_one_out_bound
 
 __all__ = [
     "ChannelCapacity",
     "InformationBottleneck",
     "RateDistortion",
     "channel_capacity",
+    "club_bound",
     "conditional_mutual_information",
+    "donsker_varadhan_bound",
     "dual_total_correlation",
+    "info_nce_bound",
     "information_bottleneck",
     "information_bottleneck_curve",
     "interaction_information",
+    "interpolated_bound",
+    "jensen_shannon_bound",
+    "jensen_shannon_nwj_bound",
+    "leave_one_out_bound",
+    "mine_bound",
     "mutual_information",
     "normalized_mutual_information",
+    "nwj_bound",
     "o_information",
     "pointwise_mutual_information",
     "rate_distortion",
     "rate_distortion_curve",
     "rate_distortion_function",
+    "smile_bound",
     "total_correlation",
     "uncertainty_coefficient",
     "variation_of_information",
