@@ -4,12 +4,14 @@ import numpy as np
 
 from infojax import information
 from tests.conformance import Case, joint_table, one_hot, simplex
+from tests.information import cases_bounds
 
 # They return several parts: tests/information/test_bottleneck.py and test_rate_distortion.py.
 TESTED_ELSEWHERE = (
     "information_bottleneck",
     "information_bottleneck_curve",
     "rate_distortion_curve",
+    *cases_bounds.TESTED_ELSEWHERE,
 )
 
 
@@ -146,4 +148,5 @@ CASES = [
             (information.rate_distortion_function, 0.45, "level"),
         )
     ),
+    *cases_bounds.CASES,
 ]
