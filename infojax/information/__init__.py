@@ -1,11 +1,21 @@
 """Information of joint tables, capacity, rate-distortion and the information bottleneck."""
 
+from infojax.information.binning import (
+    binned_entropy,
+    binned_mutual_information,
+    discretize,
+)
 from infojax.information.bottleneck import (
     InformationBottleneck,
     information_bottleneck,
     information_bottleneck_curve,
 )
 from infojax.information.capacity import ChannelCapacity, channel_capacity
+from infojax.information.copulas import (
+    copula_transform,
+    gaussian_copula_conditional_mutual_information,
+    gaussian_copula_mutual_information,
+)
 from infojax.information.jensen_shannon_bounds import (
     jensen_shannon_bound,
     jensen_shannon_nwj_bound,
@@ -33,6 +43,12 @@ from infojax.information.rate_distortion import (
     rate_distortion_curve,
     rate_distortion_function,
 )
+from infojax.information.resampling import (
+    ResampledEstimate,
+    bootstrap,
+    jackknife,
+    subsample_interval,
+)
 from infojax.information.variational_bounds import (
     donsker_varadhan_bound,
     info_nce_bound,
@@ -46,16 +62,25 @@ __all__ = [
     "ChannelCapacity",
     "InformationBottleneck",
     "RateDistortion",
+    "ResampledEstimate",
+    "binned_entropy",
+    "binned_mutual_information",
+    "bootstrap",
     "channel_capacity",
     "club_bound",
     "conditional_mutual_information",
+    "copula_transform",
+    "discretize",
     "donsker_varadhan_bound",
     "dual_total_correlation",
+    "gaussian_copula_conditional_mutual_information",
+    "gaussian_copula_mutual_information",
     "info_nce_bound",
     "information_bottleneck",
     "information_bottleneck_curve",
     "interaction_information",
     "interpolated_bound",
+    "jackknife",
     "jensen_shannon_bound",
     "jensen_shannon_nwj_bound",
     "leave_one_out_bound",
@@ -69,6 +94,7 @@ __all__ = [
     "rate_distortion_curve",
     "rate_distortion_function",
     "smile_bound",
+    "subsample_interval",
     "total_correlation",
     "uncertainty_coefficient",
     "variation_of_information",
