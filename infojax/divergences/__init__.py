@@ -2,6 +2,12 @@
 
 from infojax.divergences.bregman import bregman_divergence, itakura_saito_divergence
 from infojax.divergences.cauchy_schwarz import cauchy_schwarz_divergence
+from infojax.divergences.cauchy_schwarz_samples import (
+    cauchy_schwarz_divergence_from_samples,
+    conditional_cauchy_schwarz_divergence_from_samples,
+    conditional_cauchy_schwarz_divergence_of_predictions,
+)
+from infojax.divergences.energy import energy_distance
 from infojax.divergences.f_divergences import (
     alpha_divergence,
     chi_squared_divergence,
@@ -28,20 +34,33 @@ from infojax.divergences.kullback_leibler import (
     kl_divergence_from_log_probabilities,
     kl_divergence_from_logits,
 )
+from infojax.divergences.maximum_mean_discrepancy import (
+    linear_time_maximum_mean_discrepancy,
+    maximum_mean_discrepancy_test,
+    squared_maximum_mean_discrepancy,
+)
+from infojax.divergences.permutation_tests import PermutationTest
 from infojax.divergences.renyi import (
     bhattacharyya_coefficient,
     bhattacharyya_distance,
     renyi_divergence,
 )
+from infojax.divergences.sinkhorn import sinkhorn_divergence
 from infojax.divergences.wasserstein import wasserstein_1, wasserstein_1_on_grid
+from infojax.divergences.wasserstein_orders import sliced_wasserstein, wasserstein_on_line
 
 __all__ = [
+    "PermutationTest",
     "alpha_divergence",
     "bhattacharyya_coefficient",
     "bhattacharyya_distance",
     "bregman_divergence",
     "cauchy_schwarz_divergence",
+    "cauchy_schwarz_divergence_from_samples",
     "chi_squared_divergence",
+    "conditional_cauchy_schwarz_divergence_from_samples",
+    "conditional_cauchy_schwarz_divergence_of_predictions",
+    "energy_distance",
     "f_divergence",
     "gaussian_bhattacharyya_distance",
     "gaussian_cauchy_schwarz_divergence",
@@ -58,8 +77,14 @@ __all__ = [
     "kl_divergence",
     "kl_divergence_from_log_probabilities",
     "kl_divergence_from_logits",
+    "linear_time_maximum_mean_discrepancy",
+    "maximum_mean_discrepancy_test",
     "renyi_divergence",
+    "sinkhorn_divergence",
+    "sliced_wasserstein",
+    "squared_maximum_mean_discrepancy",
     "total_variation",
     "wasserstein_1",
     "wasserstein_1_on_grid",
+    "wasserstein_on_line",
 ]

@@ -10,8 +10,22 @@ from infojax.divergences.terms import absolute_value
 from infojax.numerics import gated, narrow, normalize_axes, widen
 
 
-def _weighted(name: str, x: jax.Array, weights: jax.Array | None):
-    """Positions and weights of equal shape, and where they are valid (last axis of size one)."""
+def weighted_samples(name: str, x: jax.Array, weights: jax.Array | None):
+    """Checks weighted samples on a line.
+
+    Args:
+        name: what the caller's users call the samples.
+        x: positions, (*B, n).
+        weights: probabilities, (*B, n), or None for equal ones.
+
+    Returns:
+        Positions, weights, and where they are valid (last axis of size one).
+
+    Raises:
+        TypeError: the weights are not of floating type.
+        ValueError: no sample, or not as many weights; eagerly, a position that is not finite or
+            weights that are no distribution.
+    """
     finite = jnp.all(checks.check_real(name, x, jnp.isfinite(x), "finite"), -1, keepdims=True)
     if x.shape[-1] == 0:
         raise ValueError(f"{name} must hold at least one sample; got shape {x.shape}.")
@@ -27,9 +41,20 @@ def _weighted(name: str, x: jax.Array, weights: jax.Array | None):
     return x, weights, finite & valid
 
 
-@jax.jit
-def _area(x, y, x_weights, y_weights):
-    x, y, x_weights, y_weights = widen(x, y, x_weights, y_weights)
+def gaps_on_line(
+    x: jax.Array, y: jax.Array, x_weights: jax.Array, y_weights: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The gap between two distribution functions on a line, and the intervals that it spans.
+
+    Args:
+        x: positions of the first, (*B, n), of the type of all others.
+        y: positions of the second, (*B, m).
+        x_weights: probabilities, (*B, n).
+        y_weights: probabilities, (*B, m).
+
+    Returns:
+        F_x - F_y and the widths of the intervals between the joint samples, (*B, n + m - 1) both.
+    """
     batch = jnp.broadcast_shapes(*(a.shape[:-1] for a in (x, y, x_weights, y_weights)))
 
     def side_by_side(a, b):
@@ -40,8 +65,13 @@ def _area(x, y, x_weights, y_weights):
     order = jnp.argsort(positions, -1)
     positions = jnp.take_along_axis(positions, order, -1)
     masses = jnp.take_along_axis(side_by_side(x_weights, -y_weights), order, -1)
-    height = absolute_value(jnp.cumsum(masses, -1)[..., :-1])
-    return jnp.sum(height * jnp.diff(positions, axis=-1), -1, keepdims=True)
+    return jnp.cumsum(masses, -1)[..., :-1], jnp.diff(positions, axis=-1)
+
+
+@jax.jit
+def _area(x, y, x_weights, y_weights):
+    heights, widths = gaps_on_line(*widen(x, y, x_weights, y_weights))
+    return jnp.sum(absolute_value(heights) * widths, -1, keepdims=True)
 
 
 def wasserstein_1(
@@ -83,8 +113,8 @@ def wasserstein_1(
     """
     x = checks.floating("x", x, min_ndim=1)
     y = checks.floating("y", y, min_ndim=1)
-    x, x_shares, x_valid = _weighted("x", x, x_weights)
-    y, y_shares, y_valid = _weighted("y", y, y_weights)
+    x, x_shares, x_valid = weighted_samples("x", x, x_weights)
+    y, y_shares, y_valid = weighted_samples("y", y, y_weights)
     checks.broadcast_shapes(
         x=x[..., :1], y=y[..., :1], x_weights=x_shares[..., :1], y_weights=y_shares[..., :1]
     )

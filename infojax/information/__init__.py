@@ -16,6 +16,8 @@ from infojax.information.copulas import (
     gaussian_copula_conditional_mutual_information,
     gaussian_copula_mutual_information,
 )
+from infojax.information.distance_dependence import distance_correlation
+from infojax.information.independence_test import hsic_test
 from infojax.information.jensen_shannon_bounds import (
     jensen_shannon_bound,
     jensen_shannon_nwj_bound,
@@ -26,6 +28,15 @@ from infojax.information.joint_tables import (
     mutual_information,
     pointwise_mutual_information,
     variation_of_information,
+)
+from infojax.information.kernel_densities import (
+    kernel_density_entropy,
+    kernel_density_quadratic_entropy,
+)
+from infojax.information.kernel_independence import (
+    cauchy_schwarz_mutual_information,
+    centered_kernel_alignment,
+    hsic,
 )
 from infojax.information.multivariate import (
     dual_total_correlation,
@@ -66,15 +77,20 @@ __all__ = [
     "binned_entropy",
     "binned_mutual_information",
     "bootstrap",
+    "cauchy_schwarz_mutual_information",
+    "centered_kernel_alignment",
     "channel_capacity",
     "club_bound",
     "conditional_mutual_information",
     "copula_transform",
     "discretize",
+    "distance_correlation",
     "donsker_varadhan_bound",
     "dual_total_correlation",
     "gaussian_copula_conditional_mutual_information",
     "gaussian_copula_mutual_information",
+    "hsic",
+    "hsic_test",
     "info_nce_bound",
     "information_bottleneck",
     "information_bottleneck_curve",
@@ -83,6 +99,8 @@ __all__ = [
     "jackknife",
     "jensen_shannon_bound",
     "jensen_shannon_nwj_bound",
+    "kernel_density_entropy",
+    "kernel_density_quadratic_entropy",
     "leave_one_out_bound",
     "mine_bound",
     "mutual_information",
