@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from infojax.version import __version__
 
 if TYPE_CHECKING:
-    from infojax import attention, couplings, divergences, entropies, information
+    from infojax import attention, couplings, divergences, entropies, information, nn
     from infojax.attention import attention_entropy, attention_with_entropy
     from infojax.couplings import greedy_ebim, greedy_mec, mec_bottleneck
     from infojax.divergences import kl_divergence
     from infojax.entropies import entropy
     from infojax.information import mutual_information
 
-_ROOMS = ("attention", "couplings", "divergences", "entropies", "information")
+_ROOMS = ("attention", "couplings", "divergences", "entropies", "information", "nn")
 _FUNCTIONS = {
     "attention_entropy": "attention",
     "attention_with_entropy": "attention",
@@ -44,6 +44,7 @@ __all__ = [
     "kl_divergence",
     "mec_bottleneck",
     "mutual_information",
+    "nn",
 ]
 
 
