@@ -18,6 +18,7 @@ from infojax.kernels.attention_with_entropy import (
     reference,
     xla_chunked,
 )
+from infojax.kernels.attention_with_entropy.backward import GradientInputs
 from infojax.kernels.attention_with_entropy.pattern import Pattern
 from infojax.kernels.varying import vary_like
 
@@ -43,41 +44,44 @@ class _How(NamedTuple):
     pattern: Pattern
 
 
-def _call(functions: dict[str, Callable], how: _How, arrays: tuple):
+def _call(functions: dict[str, Callable], how: _How, inputs: tuple, query, value):
     """Runs one direction by the implementation that was named, or the platform's own."""
     functions = {
         name: functools.partial(function, pattern=how.pattern)
         for name, function in functions.items()
     }
     if how.interpret and how.implementation in dispatch.PLATFORMS:
-        return functions[how.implementation](*arrays, interpret=True)
-    query, _, value, *_ = arrays
+        return functions[how.implementation](*inputs, interpret=True)
     refused = {
         "pallas_tpu": pallas_tpu.refuses(query, value),
         "pallas_gpu": pallas_gpu.refuses(query, value),
     }
-    return dispatch.call(how.implementation, functions, arrays, default=_DEFAULT, refused=refused)
+    return dispatch.call(how.implementation, functions, inputs, default=_DEFAULT, refused=refused)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _attend(how: _How, query, key, value, bias, mask):
-    return _call(_FORWARD, how, (query, key, value, bias, mask))
+    return _call(_FORWARD, how, (query, key, value, bias, mask), query, value)
 
 
-def _forward_rule(how, *arrays):
-    results = _call(_FORWARD, how, arrays)
+def _forward_rule(how, query, key, value, bias, mask):
+    arrays = (query, key, value, bias, mask)
+    results = _call(_FORWARD, how, arrays, query, value)
     return results, (arrays, results)
 
 
 def _backward_rule(how, residuals, upstream):
-    arrays, (output, entropy, log_normalizer) = residuals
+    (query, key, value, bias, mask), (output, entropy, log_normalizer) = residuals
     d_output, d_entropy, d_log_normalizer = upstream
     # With p = e^(s - log Z): dO/ds = p (v - O), dH/ds = -p (log p + H), dlogZ/ds = p.
     inner = jnp.sum(d_output.astype(entropy.dtype) * output.astype(entropy.dtype), -1)
     offset = d_log_normalizer - inner - d_entropy * entropy
     # Where a query has no key its probabilities are 0 by the scores alone.
     finite = jnp.where(log_normalizer == -jnp.inf, 0, log_normalizer)
-    gradients = _call(_BACKWARD, how, (*arrays, d_output, finite, offset, d_entropy))
+    inputs = GradientInputs(
+        query, key, value, bias, mask, d_output, finite, offset, weight=d_entropy
+    )
+    gradients = _call(_BACKWARD, how, (inputs,), query, value)
     return (*gradients, None)
 
 

@@ -13,6 +13,7 @@ from jax.experimental.pallas import tpu as pltpu
 
 from infojax.kernels import varying
 from infojax.kernels.attention_with_entropy import xla_chunked
+from infojax.kernels.attention_with_entropy.backward import GradientInputs
 from infojax.kernels.attention_with_entropy.pallas_tpu import (
     Sizes,
     cost,
@@ -183,31 +184,15 @@ def _by_key(arrays, tables, cut: Sizes, pattern: Pattern, like, interpret: bool)
 
 
 def attention_gradients(
-    query,
-    key,
-    value,
-    bias,
-    mask,
-    output_gradient,
-    log_normalizer,
-    offset,
-    weight,
+    inputs: GradientInputs,
     *,
     pattern: Pattern,
     interpret: bool = False,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | None]:
-    """The backward pass; see `xla_chunked.attention_gradients` for the formula.
+    """The backward pass; see `backward` for the formula.
 
     Args:
-        query: (B, T, N, H).
-        key: (B, S, K, H).
-        value: (B, S, K, V).
-        bias: (B, N, T, S) with axes that may be 1, or None.
-        mask: likewise, of booleans.
-        output_gradient: dO, (B, T, N, V).
-        log_normalizer: (B, T, N), finite: any number where a query has no key.
-        offset: dlogZ - dO . O - dH H, (B, T, N).
-        weight: dH, (B, T, N).
+        inputs: the arrays of the forward pass and the gradients by its results.
         pattern: scale, window and cap.
         interpret: whether to run in the interpreter.
 
@@ -215,11 +200,11 @@ def attention_gradients(
         Gradients by query, key, value and bias. That by the bias is a pass of plain XLA by
         blocks, which the compiler drops where nobody asks for it.
     """
-    inputs = (query, key, value, bias, mask, output_gradient, log_normalizer, offset, weight)
+    query, key, value, bias, mask, output_gradient, *_ = inputs
     length, key_length = query.shape[1], key.shape[1]
     cut = sizes(length, key_length, max(query.shape[-1], value.shape[-1]))
     rows, columns = cut.query_count * cut.queries, cut.key_count * cut.keys
-    per_query = jnp.stack([log_normalizer, offset, weight], 1).transpose(0, 3, 1, 2)
+    per_query = inputs.per_query()
     arrays = (
         heads_first(query, rows),
         heads_first(output_gradient.astype(query.dtype), rows),
@@ -230,7 +215,7 @@ def attention_gradients(
     tables = [None if x is None else keys_first(x, cut) for x in (bias, mask)]
     dq = _by_query(arrays, tables, cut, pattern, inputs, interpret)
     dk, dv = _by_key(arrays, tables, cut, pattern, inputs, interpret)
-    d_bias = None if bias is None else xla_chunked.attention_gradients(*inputs, pattern=pattern)[3]
+    d_bias = None if bias is None else xla_chunked.attention_gradients(inputs, pattern=pattern)[3]
     dq = dq[:, :, :length].swapaxes(1, 2)
     dk, dv = (x[:, :, :key_length].swapaxes(1, 2) for x in (dk, dv))
     return dq, dk, dv, d_bias

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from infojax.kernels.attention_with_entropy import blocks
+from infojax.kernels.attention_with_entropy.backward import GradientInputs
 from infojax.kernels.attention_with_entropy.blocks import Cut, Place
 from infojax.kernels.attention_with_entropy.pattern import (
     Pattern,
@@ -108,40 +109,23 @@ def _by_position(x: jax.Array, length: int) -> jax.Array:
 
 
 def attention_gradients(
-    query,
-    key,
-    value,
-    bias,
-    mask,
-    output_gradient,
-    log_normalizer,
-    offset,
-    weight,
+    inputs: GradientInputs,
     *,
     pattern: Pattern,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array | None]:
     """The backward pass, scores computed again block by block.
 
-    With p = exp(s - log Z), the gradient by a score is p (dO . v + offset - weight (s - log Z)).
-
     Args:
-        query: (B, T, N, H).
-        key: (B, S, K, H).
-        value: (B, S, K, V).
-        bias: (B, N, T, S) with axes that may be 1, or None.
-        mask: likewise, of booleans.
-        output_gradient: dO, (B, T, N, V).
-        log_normalizer: (B, T, N), finite: any number where a query has no key.
-        offset: dlogZ - dO . O - dH H, (B, T, N).
-        weight: dH, (B, T, N).
+        inputs: the arrays of the forward pass and the gradients by its results.
         pattern: scale, window and cap.
 
     Returns:
         Gradients by query, key, value and bias.
     """
+    query, key, value, bias, mask, output_gradient, *per_query = inputs
     cut, key_heads = blocks.cut(query, key), key.shape[2]
     q, upstream = (blocks.rows_by_head(x, key_heads, cut) for x in (query, output_gradient))
-    rows = jnp.stack([log_normalizer, offset, weight], -1)
+    rows = jnp.stack(per_query, -1)
     rows = blocks.rows_by_head(rows, key_heads, cut)
     k, v = (blocks.columns_by_head(x, cut) for x in (key, value))
     bias_table, mask = (blocks.padded_table(table, cut) for table in (bias, mask))
