@@ -1,10 +1,12 @@
 """Benchmarks of attention with entropy: time, memory, and models of accelerators."""
 
 import functools
+import importlib.util
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from absl import flags
 
 from benchmarks import ahead_of_time
 from benchmarks.measure import Row, Table, in_turn, rows_against_peers, show, times_slower
@@ -22,7 +24,27 @@ def _contenders(causal: bool) -> dict[str, Callable]:
     )
     ours = functools.partial(attention.attention_with_entropy, is_causal=causal)
     theirs = functools.partial(jax.nn.dot_product_attention, is_causal=causal)
-    return {"infojax": ours, _PEER: lambda q, k, v: (theirs(q, k, v),), _PLAIN: plain}
+    peers = {_PEER: lambda q, k, v: (theirs(q, k, v),), **_tokamax(causal)}
+    return {"infojax": ours, **peers, _PLAIN: plain}
+
+
+def _tokamax(causal: bool) -> dict[str, Callable]:
+    """Tokamax's attention, its own choice and its chunked form, where tokamax is installed."""
+    if importlib.util.find_spec("tokamax") is None:
+        return {}
+    import tokamax
+
+    if not flags.FLAGS.is_parsed():  # it reads its flags whenever it is called
+        flags.FLAGS.mark_as_parsed()
+
+    def attend(implementation, q, k, v):
+        attention = tokamax.dot_product_attention
+        return (attention(q, k, v, is_causal=causal, implementation=implementation),)
+
+    return {
+        f"tokamax, {name} (no entropy)": functools.partial(attend, implementation)
+        for name, implementation in (("its default", None), ("chunked", "xla_chunked"))
+    }
 
 
 def _gradient(function: Callable) -> Callable:
