@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 from infojax.version import __version__
 
 if TYPE_CHECKING:
-    from infojax import attention, couplings, divergences, entropies, information, nn
+    from infojax import attention, couplings, divergences, entropies, information, nn, spectra
     from infojax.attention import attention_entropy, attention_with_entropy
     from infojax.couplings import greedy_ebim, greedy_mec, mec_bottleneck
     from infojax.divergences import kl_divergence
     from infojax.entropies import entropy
     from infojax.information import mutual_information
+    from infojax.spectra import diffusion_spectral_entropy
 
-_ROOMS = ("attention", "couplings", "divergences", "entropies", "information", "nn")
+_ROOMS = ("attention", "couplings", "divergences", "entropies", "information", "nn", "spectra")
 _FUNCTIONS = {
     "attention_entropy": "attention",
     "attention_with_entropy": "attention",
+    "diffusion_spectral_entropy": "spectra",
     "entropy": "entropies",
     "greedy_ebim": "couplings",
     "greedy_mec": "couplings",
@@ -35,6 +37,7 @@ __all__ = [
     "attention_entropy",
     "attention_with_entropy",
     "couplings",
+    "diffusion_spectral_entropy",
     "divergences",
     "entropies",
     "entropy",
@@ -45,6 +48,7 @@ __all__ = [
     "mec_bottleneck",
     "mutual_information",
     "nn",
+    "spectra",
 ]
 
 

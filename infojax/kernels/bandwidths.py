@@ -21,7 +21,7 @@ def _count_type(dtype):
     return jnp.int64 if jnp.dtype(dtype).itemsize == 8 else jnp.int32
 
 
-def _order_statistic(values: jax.Array, rank: jax.Array) -> jax.Array:
+def _order_statistic(values: jax.Array, rank: jax.Array | int) -> jax.Array:
     """The entry of a rank (0 the least) of a non-negative array, +inf for what does not count.
 
     Bit patterns of non-negative floats are ordered as the numbers are: bisection finds the exact
@@ -59,14 +59,14 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
     """Squared distances from inner products, with 0 for what is within their rounding error.
 
     Args:
-        a: points, (N, D), near the origin: centred with `b`.
-        b: points, (M, D).
+        a: points, (*B, N, D), near the origin: centred with `b`.
+        b: points, (*B, M, D).
 
     Returns:
-        (N, M), non-negative.
+        (*B, N, M), non-negative.
     """
-    squares = jnp.sum(a * a, -1)[:, None] + jnp.sum(b * b, -1)
-    inner = jnp.matmul(a, b.T, precision="highest")
+    squares = jnp.sum(a * a, -1)[..., :, None] + jnp.sum(b * b, -1)[..., None, :]
+    inner = jnp.matmul(a, jnp.swapaxes(b, -1, -2), precision="highest")
     difference = squares - 2 * inner
     noise = 8 * jnp.finfo(a.dtype).eps * squares
     return jnp.where(difference > noise, difference, 0)
