@@ -32,10 +32,12 @@ def _cells_by_width(x, low, high, where, bins: int):
         lowest, highest = jnp.min(x, -2, keepdims=True), jnp.max(x, -2, keepdims=True)
     low = lowest if low is None else low
     high = highest if high is None else high
-    # Halves, because the range itself may exceed the floating type.
-    width = high / 2 - low / 2
+    # The range may exceed the floating type, and the reciprocal that compilers divide by be lost.
+    far = jnp.maximum(jnp.abs(low), jnp.abs(high)) > jnp.finfo(x.dtype).max / 16
+    scale = jnp.where(far, 1 / 16, 1).astype(x.dtype)
+    low, width = low * scale, high * scale - low * scale
     wide = width >= smallest_normal(x.dtype)
-    position = jnp.clip((x / 2 - low / 2) / jnp.where(wide, width, 1), 0, 1)
+    position = jnp.clip((x * scale - low) / jnp.where(wide, width, 1), 0, 1)
     cells = jnp.floor(position * bins).astype(jnp.int32)
     return jnp.where(wide, jnp.minimum(cells, bins - 1), 0)
 

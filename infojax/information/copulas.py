@@ -110,8 +110,8 @@ def _gaussian_nats(x, y, z, count, bias_corrected: bool):
     for number, block in enumerate((x, y, *given)):
         before = () if number == 2 else given
         left = _pivots(*before, block)
-        norm = jnp.sqrt(jnp.sum(block * block, -2))
-        independent &= jnp.all(left > tolerance * norm, -1)
+        # Normal scores have a norm near the root of their number.
+        independent &= jnp.all(left > tolerance * jnp.sqrt(count), -1)
     without, with_x = _pivots(*given, y), _pivots(*given, x, y)
     determined = with_x <= tolerance * without
     ratio = jnp.where(determined, 1, without) / jnp.where(determined, 1, with_x)

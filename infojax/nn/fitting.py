@@ -119,15 +119,16 @@ def _new_critic(plan: _Plan, x_features: int, y_features: int, key: jax.Array) -
     )
 
 
-def _in_batches(plan: _Plan, score, bound, x, y):
-    """A bound on each whole batch of some samples."""
-    count = x.shape[0] // plan.batch
-    x, y = (v[: count * plan.batch].reshape(count, plan.batch, -1) for v in (x, y))
-    return jax.lax.map(lambda pair: bound(score(*pair)), (x, y))
+def _in_batches(plan: _Plan, score, bound, part):
+    """A bound on each whole batch of a part of the samples."""
+    count = part[0].shape[0] // plan.batch
+    batches = tuple(v[: count * plan.batch].reshape(count, plan.batch, -1) for v in part)
+    return jax.lax.map(lambda pair: bound(score(*pair)), batches)
 
 
-def _train_epoch(plan: _Plan, structure, x, y, state, key):
+def _train_epoch(plan: _Plan, structure, training, state, key):
     """One pass over the training part in a new order."""
+    x, y = training
     steps = x.shape[0] // plan.batch
     order = jax.random.permutation(key, x.shape[0])[: steps * plan.batch]
 
@@ -155,9 +156,10 @@ def _train(plan: _Plan, structure, parameters, training, validation, key):
 
     def epoch_step(carry):
         state, best, best_value, best_epoch, epoch, history = carry
-        state = _train_epoch(plan, structure, *training, state, jax.random.fold_in(key, epoch))
+        epoch_key = jax.random.fold_in(key, epoch)
+        state = _train_epoch(plan, structure, training, state, epoch_key)
         critic: Callable = nnx.merge(structure, state[0])
-        value = jnp.mean(_in_batches(plan, critic, STOPPING[plan.bound], *validation))
+        value = jnp.mean(_in_batches(plan, critic, STOPPING[plan.bound], validation))
         better = value > best_value
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state[0], best)
         return (
@@ -206,7 +208,7 @@ def _fit(x, y, key, plan: _Plan):
         plan, structure, parameters, training, validation, train_key
     )
     critic: Callable = nnx.merge(structure, best)
-    values = _in_batches(plan, critic, ESTIMATES[plan.bound], *test)
+    values = _in_batches(plan, critic, ESTIMATES[plan.bound], test)
     return best, best_epoch, epochs, history, values, tuple(centers), tuple(scales)
 
 

@@ -5,8 +5,17 @@ import numpy as np
 from infojax import information
 from tests.conformance import Case
 
-# Tested in test_variational_bounds.py: their derivatives are by design not those of their values.
-TESTED_ELSEWHERE: tuple[str, ...] = ("jensen_shannon_nwj_bound", "mine_bound")
+# The first two have derivatives that are by design not those of their values:
+# test_variational_bounds.py. The others take functions or return whole numbers:
+# test_resampling.py and test_binning.py.
+TESTED_ELSEWHERE = (
+    "jensen_shannon_nwj_bound",
+    "mine_bound",
+    "bootstrap",
+    "discretize",
+    "jackknife",
+    "subsample_interval",
+)
 
 
 def _scores(rng, batch):
@@ -38,6 +47,17 @@ def _bound(function, options=None, label="", overflows=False, **more):
     )
 
 
+def _samples(function, count, options=None, **more):
+    def draw(rng, batch):
+        return tuple(rng.normal(size=(*batch, 12, size)) for size in (2, 1, 2)[:count])
+
+    return Case(
+        function, draw, options or {}, differentiable=(), smooth=False, half_tolerance=0.5, **more
+    )
+
+
+_BAD_SAMPLES = [((np.array([[0.0], [bad], [1.0]]),), str(bad)) for bad in (np.nan, np.inf)]
+
 CASES = [
     _bound(information.donsker_varadhan_bound),
     _bound(information.nwj_bound, overflows=True),
@@ -47,4 +67,10 @@ CASES = [
     _bound(information.interpolated_bound, {"alpha": 0.3}),
     _bound(information.club_bound),
     _bound(information.leave_one_out_bound),
+    # Piecewise constant: the derivative is zero. Half precision moves samples across edges.
+    _samples(information.binned_entropy, 1, {"bins": 3, "base": 2}, invalid=_BAD_SAMPLES),
+    _samples(information.binned_mutual_information, 2, {"bins": 2, "correction": "chao_shen"}),
+    _samples(information.copula_transform, 1, invalid=_BAD_SAMPLES),
+    _samples(information.gaussian_copula_mutual_information, 2),
+    _samples(information.gaussian_copula_conditional_mutual_information, 3),
 ]
