@@ -29,7 +29,7 @@ class Task:
     """A distribution of (X, Y) whose mutual information is known.
 
     Attributes:
-        name: unique, in letters, digits, _ and -; names `normal_*`, for example.
+        name: unique, in letters, digits and _.
         title: for tables and figures.
         group: one of `GROUPS`.
         law: the law before the transforms.
@@ -80,7 +80,7 @@ class Task:
             The new task, of the group "transformed".
         """
         return Task(
-            name=f"{prefix.lower().replace(' ', '_')}_{self.name}",
+            name=f"{prefix.lower().replace(' ', '_').replace('-', '_')}_{self.name}",
             title=f"{prefix} of {self.title}",
             group="transformed",
             law=self.law,
