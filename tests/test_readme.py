@@ -7,6 +7,8 @@ import tomllib
 
 import pytest
 
+import infojax
+
 _ROOT = pathlib.Path(__file__).parents[1]
 _PAGES = ["README.md", "BUILD.md", "CONTRIBUTING.md", "docs/index.md", "docs/experiments.md"]
 
@@ -44,5 +46,7 @@ def test_links_lead_to_files(page):
 
 
 def test_every_room_is_in_the_reference():
-    for room in ("entropies", "divergences", "information", "couplings"):
+    pages = (_ROOT / "mkdocs.yml").read_text()
+    for room in infojax._ROOMS:
         assert f"::: infojax.{room}" in (_ROOT / f"docs/api/{room}.md").read_text()
+        assert f"api/{room}.md" in pages
