@@ -168,7 +168,9 @@ def gaussian_copula_mutual_information(
     (ties as in `copula_transform`). Exact in the limit for Gaussian copulas, a lower bound on
     the information otherwise (among densities with these margins and correlations it is least).
     Unchanged by increasing maps of single features. The plain estimate is biased high by about
-    Dx Dy / 2N; corrected as for Gaussian samples it may come out negative. The derivative is 0.
+    Dx Dy / 2N; corrected as for Gaussian samples it may come out negative. Strong dependence is
+    underestimated from few samples, because ranks are all that is seen (by .07 nats at a
+    correlation of .99 and N = 256). The derivative is 0.
 
     Args:
         x: samples.

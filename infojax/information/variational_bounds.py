@@ -247,8 +247,8 @@ def interpolated_bound(
     $1 + E \log \frac{e^{s_{ii}}}{b_i^{(k)}} - E \frac{e^{s_{ij}}}{b_i^{(i)}}$ with $b_i^{(k)} =
     \alpha \frac{1}{N-1} \sum_{l \ne k} e^{s_{il}} + (1 - \alpha) e^{a_i}$, the means over pairs
     $k \ne i$ and $j \ne i$. The expectation is a lower bound for every critic, baseline and N;
-    it is at most $\log \frac{N-1}{\alpha}$. At alpha = 1 it is InfoNCE, averaged over all sets of
-    N - 1 of the samples.
+    the value is at most $1 + \log \frac{N-1}{\alpha}$. At alpha = 1 it is InfoNCE, averaged
+    over all sets of N - 1 of the samples.
 
     Args:
         scores: critic values, joint pairs on the diagonal.
