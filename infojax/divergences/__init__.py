@@ -39,6 +39,7 @@ from infojax.divergences.maximum_mean_discrepancy import (
     maximum_mean_discrepancy_test,
     squared_maximum_mean_discrepancy,
 )
+from infojax.divergences.neighbor_divergence import kl_divergence_from_samples
 from infojax.divergences.permutation_tests import PermutationTest
 from infojax.divergences.renyi import (
     bhattacharyya_coefficient,
@@ -77,6 +78,7 @@ __all__ = [
     "kl_divergence",
     "kl_divergence_from_log_probabilities",
     "kl_divergence_from_logits",
+    "kl_divergence_from_samples",
     "linear_time_maximum_mean_discrepancy",
     "maximum_mean_discrepancy_test",
     "renyi_divergence",

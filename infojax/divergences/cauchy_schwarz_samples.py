@@ -4,6 +4,7 @@ Everything is a logarithm of a sum over pairs, kept as a logarithm, a tile of th
 memory at a time: finite for points any number of bandwidths apart (Yu et al. 2023).
 """
 
+import functools
 import math
 
 import jax
@@ -14,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 from infojax import checks
 from infojax.divergences.kernel_widths import kernel_width
 from infojax.divergences.row_tiles import log_gram_row_sums
-from infojax.divergences.two_samples import observed, two_samples
+from infojax.divergences.two_samples import TwoSamples, observed, two_samples
 from infojax.numerics import gated, narrow, nats_to_base
 
 Width = ArrayLike | str
@@ -27,6 +28,16 @@ def _units(x: jax.Array, width: jax.Array) -> jax.Array:
 
 def _log_sum(logs: jax.Array, where: jax.Array | None) -> jax.Array:
     return jax.nn.logsumexp(logs, -1, where=where)
+
+
+@jax.jit
+def _plain_nats(pair: TwoSamples, width: jax.Array) -> jax.Array:
+    x, y = _units(pair.x, width), _units(pair.y, width)
+    within_x = _log_sum(log_gram_row_sums(x, where=pair.x_where), pair.x_where)
+    within_y = _log_sum(log_gram_row_sums(y, where=pair.y_where), pair.y_where)
+    between = _log_sum(log_gram_row_sums(x, y, where=pair.y_where), pair.x_where)
+    # The numbers of samples cancel: there are as many in each of the three terms.
+    return (within_x - between) + (within_y - between)
 
 
 def cauchy_schwarz_divergence_from_samples(
@@ -76,18 +87,23 @@ def cauchy_schwarz_divergence_from_samples(
     """
     pair = two_samples(x, y, x_where, y_where)
     width, valid = kernel_width("sigma", sigma, pair.joined()[0], pair.joined_where())
-    a, b = _units(pair.x, width), _units(pair.y, width)
+    return pair.finish(nats_to_base(_plain_nats(pair, width), base), valid)
 
-    def log_mean(rows, where, weights, columns_weights):
-        # Logarithms of the numbers that count, from weights 1 / number.
-        total = _log_sum(rows, where)
-        return total + jnp.log(jnp.max(weights, -1)) + jnp.log(jnp.max(columns_weights, -1))
 
-    of_x, of_y = (pair.x_where, pair.x_weights), (pair.y_where, pair.y_weights)
-    within_x = log_mean(log_gram_row_sums(a, where=of_x[0]), *of_x, of_x[1])
-    within_y = log_mean(log_gram_row_sums(b, where=of_y[0]), *of_y, of_y[1])
-    between = log_mean(log_gram_row_sums(a, b, where=of_y[0]), *of_x, of_y[1])
-    return pair.finish(nats_to_base((within_x - between) + (within_y - between), base), valid)
+@functools.partial(jax.jit, static_argnames="squares")
+def _nats_of_predictions(x, y, predictions, where, squares: bool) -> jax.Array:
+    # A squared kernel is a kernel of a bandwidth smaller by sqrt 2.
+    logs = log_gram_row_sums(x * math.sqrt(2) if squares else x, where=where)
+    log_denominator = logs if squares else 2 * logs
+
+    def log_f(rows, columns=None):
+        rows = jnp.concatenate([x, rows], -1)
+        columns = None if columns is None else jnp.concatenate([x, columns], -1)
+        sums = log_gram_row_sums(rows, columns, where=where)
+        return _log_sum(sums - log_denominator, where)
+
+    between = log_f(predictions, y)
+    return (log_f(y) - between) + (log_f(predictions) - between)
 
 
 def conditional_cauchy_schwarz_divergence_of_predictions(
@@ -105,9 +121,10 @@ def conditional_cauchy_schwarz_divergence_of_predictions(
 
     With $K = k(x, x)$ and $F(L) = \sum_j \sum_i K_{ji} L_{ji} / d_j$ it is $\log F(k(y, y)) +
     \log F(k(\hat y, \hat y)) - 2 \log F(k(\hat y, y))$: a loss for regression without a Gaussian
-    assumption. It is 0 with zero gradient where predictions equal y; it is not symmetric in the
-    two, and may be slightly negative. For $\sigma_x \to 0$ it tends to the correntropy loss,
-    whose gradient by an outlier is bounded; for $\sigma_x \to \infty$ it compares marginals
+    assumption. It is 0 where predictions equal y; its gradient there is small but 0 only if all
+    d_j are equal. It is not symmetric in the two, and may be slightly negative. For $\sigma_x
+    \to 0$ it tends to the correntropy loss, whose gradient by an outlier is bounded; for
+    $\sigma_x \to \infty$ it compares marginals
     alone. A row that kernels cannot see (far from all others) is finite too.
 
     Args:
@@ -149,21 +166,31 @@ def conditional_cauchy_schwarz_divergence_of_predictions(
         raise ValueError(f"predictions must have the shape of y, {b.shape}; got {c.shape}.")
     width_x, x_fine = kernel_width("sigma_x", sigma_x, a, mask)
     width_y, y_fine = kernel_width("sigma_y", sigma_y, b, mask)
-    a, b, c = _units(a, width_x), _units(b, width_y), _units(c, width_y)
-    squares = denominator == "sum_of_squares"
-    # A squared kernel is a kernel of a bandwidth smaller by sqrt 2.
-    logs = log_gram_row_sums(a * math.sqrt(2) if squares else a, where=mask)
-    log_denominator = logs if squares else 2 * logs
-
-    def log_f(rows, columns=None):
-        rows = jnp.concatenate([a, rows], -1)
-        columns = None if columns is None else jnp.concatenate([a, columns], -1)
-        sums = log_gram_row_sums(rows, columns, where=mask)
-        return _log_sum(sums - log_denominator, mask)
-
-    between = log_f(c, b)
-    value = (log_f(b) - between) + (log_f(c) - between)
+    points = _units(a, width_x), _units(b, width_y), _units(c, width_y)
+    value = _nats_of_predictions(*points, mask, denominator == "sum_of_squares")
     return pair.finish(nats_to_base(value, base), x_fine, y_fine)
+
+
+@jax.jit
+def _conditional_nats(p, q, p_where, q_where) -> jax.Array:
+    def log_rows(rows, columns, where):
+        """Logarithms of the row sums of K and of K * L."""
+        both = None if columns is None else jnp.concatenate(columns, -1)
+        of_inputs = None if columns is None else columns[0]
+        return (
+            log_gram_row_sums(rows[0], of_inputs, where=where),
+            log_gram_row_sums(jnp.concatenate(rows, -1), both, where=where),
+        )
+
+    p_sums, p_products = log_rows(p, None, p_where)
+    q_sums, q_products = log_rows(q, None, q_where)
+    pq_sums, pq_products = log_rows(p, q, q_where)
+    qp_sums, qp_products = log_rows(q, p, p_where)
+    within_p = _log_sum(p_products - 2 * p_sums, p_where)
+    within_q = _log_sum(q_products - 2 * q_sums, q_where)
+    p_to_q = _log_sum(pq_products - p_sums - pq_sums, p_where)
+    q_to_p = _log_sum(qp_products - q_sums - qp_sums, q_where)
+    return (within_p - p_to_q) + (within_q - q_to_p)
 
 
 def conditional_cauchy_schwarz_divergence_from_samples(
@@ -227,25 +254,6 @@ def conditional_cauchy_schwarz_divergence_from_samples(
     width_y, y_fine = kernel_width("sigma_y", sigma_y, outputs.joined()[0], inputs.joined_where())
     p = _units(inputs.x, width_x), _units(outputs.x, width_y)
     q = _units(inputs.y, width_x), _units(outputs.y, width_y)
-    p_where, q_where = inputs.x_where, inputs.y_where
-
-    def log_rows(rows, columns, where):
-        """Logarithms of the row sums of K and of K * L."""
-        both = None if columns is None else jnp.concatenate(columns, -1)
-        of_inputs = None if columns is None else columns[0]
-        return (
-            log_gram_row_sums(rows[0], of_inputs, where=where),
-            log_gram_row_sums(jnp.concatenate(rows, -1), both, where=where),
-        )
-
-    p_sums, p_products = log_rows(p, None, p_where)
-    q_sums, q_products = log_rows(q, None, q_where)
-    pq_sums, pq_products = log_rows(p, q, q_where)
-    qp_sums, qp_products = log_rows(q, p, p_where)
-    within_p = _log_sum(p_products - 2 * p_sums, p_where)
-    within_q = _log_sum(q_products - 2 * q_sums, q_where)
-    p_to_q = _log_sum(pq_products - p_sums - pq_sums, p_where)
-    q_to_p = _log_sum(qp_products - q_sums - qp_sums, q_where)
-    value = (within_p - p_to_q) + (within_q - q_to_p)
+    value = _conditional_nats(p, q, inputs.x_where, inputs.y_where)
     value = gated(value, inputs.valid, outputs.valid, x_fine, y_fine)
     return narrow(nats_to_base(value, base), *first, *second)

@@ -10,6 +10,7 @@ from infojax.divergences.wasserstein import gaps_on_line
 from infojax.numerics import safe_sqrt
 
 
+@jax.jit
 def _squared(pair: TwoSamples) -> jax.Array:
     if pair.x.shape[-1] == 1:
         sides = pair.x[..., 0], pair.y[..., 0], pair.x_weights, pair.y_weights

@@ -1,5 +1,8 @@
 """Maximum mean discrepancy of two sample sets under Gaussian kernels (Gretton et al. 2012)."""
 
+import functools
+from collections.abc import Iterable
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -27,6 +30,10 @@ def _widths(pair: TwoSamples, sigma: Width | tuple[Width, ...]):
     return widths, jnp.all(jnp.stack(valid), 0)
 
 
+def _total(parts: Iterable[jax.Array]) -> jax.Array:
+    return functools.reduce(jnp.add, parts)
+
+
 def _biased(points: jax.Array, weights: jax.Array, width: jax.Array) -> jax.Array:
     rows = gaussian_gram_matvec(points, weights, sigma=width)
     return jnp.maximum(jnp.sum(weights * rows, -1), 0)
@@ -48,6 +55,14 @@ def _unbiased(pair: TwoSamples, width: jax.Array) -> jax.Array:
     within_y = jnp.sum(pair.y_weights * (y_rows[..., 1] - 1), -1) / (m - 1)
     between = jnp.sum(pair.x_weights * x_rows[..., 1], -1) / m
     return (within_x - between) + (within_y - between)
+
+
+@functools.partial(jax.jit, static_argnames="unbiased")
+def _value(pair: TwoSamples, widths: tuple[jax.Array, ...], unbiased: bool) -> jax.Array:
+    if unbiased:
+        return _total(_unbiased(pair, width) for width in widths)
+    points, weights = pair.joined()
+    return _total(_biased(points, weights, width) for width in widths)
 
 
 def squared_maximum_mean_discrepancy(
@@ -96,12 +111,24 @@ def squared_maximum_mean_discrepancy(
     """
     pair = two_samples(x, y, x_where, y_where, least=2 if unbiased else 1)
     widths, valid = _widths(pair, sigma)
-    if unbiased:
-        value = sum(_unbiased(pair, width) for width in widths)
-    else:
-        points, weights = pair.joined()
-        value = sum(_biased(points, weights, width) for width in widths)
-    return pair.finish(jnp.asarray(value), valid)
+    return pair.finish(_value(pair, widths, bool(unbiased)), valid)
+
+
+@jax.jit
+def _linear_time(x: jax.Array, y: jax.Array, widths: tuple[jax.Array, ...]) -> jax.Array:
+    even = x.shape[-2] // 2 * 2
+    (x, other_x), (y, other_y) = (
+        (side[..., 0:even:2, :], side[..., 1:even:2, :]) for side in (x, y)
+    )
+
+    def one(width):
+        def kernel(a, b):
+            return jnp.exp(-jnp.sum((a - b) ** 2, -1) / (2 * width[..., None] ** 2))
+
+        within = kernel(x, other_x) + kernel(y, other_y)
+        return jnp.mean(within - kernel(x, other_y) - kernel(other_x, y), -1)
+
+    return _total(one(width) for width in widths)
 
 
 def linear_time_maximum_mean_discrepancy(
@@ -143,34 +170,17 @@ def linear_time_maximum_mean_discrepancy(
             f"x and y must hold as many samples; got x {pair.x.shape}, y {pair.y.shape}."
         )
     widths, valid = _widths(pair, sigma)
-    even = pair.x.shape[-2] // 2 * 2
-    first = [side[..., 0:even:2, :] for side in (pair.x, pair.y)]
-    second = [side[..., 1:even:2, :] for side in (pair.x, pair.y)]
-
-    def mean_kernel(a, b, width):
-        squares = jnp.sum((a - b) ** 2, -1)
-        return jnp.exp(-squares / (2 * width[..., None] ** 2))
-
-    value = sum(
-        jnp.mean(
-            mean_kernel(first[0], second[0], width)
-            + mean_kernel(first[1], second[1], width)
-            - mean_kernel(first[0], second[1], width)
-            - mean_kernel(second[0], first[1], width),
-            -1,
-        )
-        for width in widths
-    )
-    return pair.finish(jnp.asarray(value), valid)
+    return pair.finish(_linear_time(pair.x, pair.y, widths), valid)
 
 
+@jax.jit
 def _statistics(points: jax.Array, columns: jax.Array, widths) -> jax.Array:
     """Biased statistics of many weightings (..., N, P) of the same points, some at a time."""
     number, total = columns.shape[-2:]
     together = max(64, _ENTRIES // number)
 
     def some(columns):
-        rows = sum(gaussian_gram_matvec(points, columns, sigma=width) for width in widths)
+        rows = _total(gaussian_gram_matvec(points, columns, sigma=width) for width in widths)
         return jnp.sum(columns * rows, -2)
 
     parts = [some(columns[..., i : i + together]) for i in range(0, total, together)]

@@ -4,6 +4,7 @@ For what is not a product with a Gaussian Gram matrix: logarithms of kernel sums
 reverse mode keeps the points alone and computes each tile again.
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -30,12 +31,14 @@ def squared_distances(a: jax.Array, b: jax.Array, rows: jax.Array | None = None)
     """
     if a.shape[-1] <= _COORDINATES:
         parts = [(a[:, None, d] - b[None, :, d]) ** 2 for d in range(a.shape[-1])]
-        return sum(parts[1:], start=parts[0])
-    inner = jnp.matmul(a, b.T, precision="highest")
-    squares = jnp.sum(a * a, -1)[:, None] + jnp.sum(b * b, -1) - 2 * inner
-    squares = jnp.maximum(squares, 0)
+        squares = functools.reduce(jnp.add, parts)
+    else:
+        inner = jnp.matmul(a, b.T, precision="highest")
+        squares = jnp.sum(a * a, -1)[:, None] + jnp.sum(b * b, -1) - 2 * inner
+        squares = jnp.maximum(squares, 0)
     if rows is None:
         return squares
+    # Not even a point's difference from itself is 0 where a fused loop rounds its two sides apart.
     columns = jax.lax.broadcasted_iota(rows.dtype, squares.shape, 1)
     return jnp.where(rows[:, None] == columns, 0, squares)
 
@@ -168,7 +171,7 @@ def root(squares: jax.Array) -> jax.Array:
         squares: squared distances.
 
     Returns:
-        Distances.
+        Distances; 1e-19 in float32 in place of 0.
     """
-    positive = squares > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
+    # One comparison: of two, each with its own rounding of the squares, one may hold alone.
+    return jnp.sqrt(jnp.maximum(squares, jnp.finfo(squares.dtype).tiny))

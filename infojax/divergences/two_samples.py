@@ -10,6 +10,7 @@ from infojax import checks
 from infojax.numerics import gated, narrow, widen
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TwoSamples:
     """Two checked sample sets with the same features and batch axes.
@@ -122,6 +123,7 @@ def two_samples(
     return TwoSamples(a, b, a_weights, b_weights, a_where, b_where, a_valid & b_valid, given)
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Observed:
     """Checked samples of variables that were observed together.

@@ -1,5 +1,6 @@
 """Wasserstein distances of any order: on a line exactly, elsewhere over random lines (sliced)."""
 
+import functools
 import numbers
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from infojax import checks
-from infojax.divergences.two_samples import two_samples
+from infojax.divergences.two_samples import TwoSamples, two_samples
 from infojax.divergences.wasserstein import weighted_samples
 from infojax.numerics import gated, narrow, safe_divide, widen
 
@@ -62,6 +63,12 @@ def _power_mean(differences: jax.Array, masses: jax.Array, order: float, axes) -
     return jnp.where(positive, jnp.squeeze(scale, axes) * root, 0)
 
 
+@functools.partial(jax.jit, static_argnames="order")
+def _on_line(x, y, x_weights, y_weights, order: float) -> jax.Array:
+    differences, masses = _matched(x, y, x_weights, y_weights)
+    return _power_mean(differences, masses, order, (-1,))
+
+
 def wasserstein_on_line(
     x: Float[Array, "*B n"],
     y: Float[Array, "*B m"],
@@ -110,11 +117,32 @@ def wasserstein_on_line(
         x=x[..., :1], y=y[..., :1], x_weights=x_shares[..., :1], y_weights=y_shares[..., :1]
     )
     a, b, x_shares, y_shares = widen(x, y, x_shares, y_shares)
-    differences, masses = _matched(
-        a, b, None if x_weights is None else x_shares, None if y_weights is None else y_shares
+    value = _on_line(
+        a,
+        b,
+        None if x_weights is None else x_shares,
+        None if y_weights is None else y_shares,
+        order,
     )
-    value = _power_mean(differences, masses, order, (-1,))
     return narrow(gated(value, x_valid[..., 0], y_valid[..., 0]), *given)
+
+
+@functools.partial(jax.jit, static_argnames=("number", "order"))
+def _sliced(pair: TwoSamples, key: jax.Array, number: int, order: float) -> jax.Array:
+    directions = jax.random.normal(key, (number, pair.x.shape[-1]), pair.x.dtype)
+    directions /= jnp.linalg.norm(directions, axis=-1, keepdims=True)
+
+    def project(points):
+        lines = jnp.matmul(points, directions.T, precision="highest")
+        return jnp.swapaxes(lines, -1, -2)
+
+    weights = [
+        None if where is None else shares[..., None, :]
+        for where, shares in ((pair.x_where, pair.x_weights), (pair.y_where, pair.y_weights))
+    ]
+    differences, masses = _matched(project(pair.x), project(pair.y), *weights)
+    masses = jnp.broadcast_to(masses, differences.shape) / number
+    return _power_mean(differences, masses, order, (-2, -1))
 
 
 def sliced_wasserstein(
@@ -166,17 +194,4 @@ def sliced_wasserstein(
     order = _order(order)
     number = checks.positive_integer("num_projections", num_projections)
     pair = two_samples(x, y, x_where, y_where)
-    directions = jax.random.normal(key, (number, pair.x.shape[-1]), pair.x.dtype)
-    directions /= jnp.linalg.norm(directions, axis=-1, keepdims=True)
-
-    def project(points):
-        lines = jnp.matmul(points, directions.T, precision="highest")
-        return jnp.swapaxes(lines, -1, -2)
-
-    weights = [
-        None if where is None else shares[..., None, :]
-        for where, shares in ((pair.x_where, pair.x_weights), (pair.y_where, pair.y_weights))
-    ]
-    differences, masses = _matched(project(pair.x), project(pair.y), *weights)
-    masses = jnp.broadcast_to(masses, differences.shape) / number
-    return pair.finish(_power_mean(differences, masses, order, (-2, -1)))
+    return pair.finish(_sliced(pair, key, number, order))

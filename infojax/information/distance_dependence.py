@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from infojax.divergences.row_tiles import centered, over_row_tiles, root, squared_distances
-from infojax.divergences.two_samples import observed
+from infojax.divergences.two_samples import Observed, observed
 from infojax.numerics import safe_divide, safe_sqrt
 
 
@@ -13,6 +13,34 @@ def _scaled(x: jax.Array) -> jax.Array:
     """Points in a unit in which their distances neither overflow nor vanish."""
     size = jax.lax.stop_gradient(jnp.max(jnp.abs(x), (-1, -2), keepdims=True))
     return safe_divide(x, size)
+
+
+@jax.jit
+def _correlation(pair: Observed) -> jax.Array:
+    a, b = (_scaled(centered(z, pair.where)) for z in pair.arrays)
+    weights = pair.weights
+
+    def row_means(numbers, rows, columns):
+        mass = columns[2][:, 0]
+        of_x, of_y = (root(squared_distances(rows[i], columns[i], numbers)) for i in range(2))
+        products = (of_x, of_y, of_x * of_y, of_x * of_x, of_y * of_y)
+        return tuple(jnp.sum(part * mass, -1) for part in products)
+
+    rows = over_row_tiles(row_means, (a, b), (a, b, weights[..., None]))
+    of_x, of_y, xy, xx, yy = rows
+
+    def covariance(u, v, products):
+        u_mean, v_mean = (jnp.sum(weights * z, -1, keepdims=True) for z in (u, v))
+        inner = jnp.sum(weights * (products - u * v), -1)
+        return inner - jnp.sum(weights * (u - u_mean) * (v - v_mean), -1)
+
+    cross = covariance(of_x, of_y, xy)
+    own = covariance(of_x, of_x, xx), covariance(of_y, of_y, yy)
+    floor = 8 * jnp.finfo(cross.dtype).eps
+    varies = (own[0] > floor) & (own[1] > floor)
+    scale = safe_sqrt(jnp.where(varies, own[0], 1)) * safe_sqrt(jnp.where(varies, own[1], 1))
+    squared = safe_divide(jnp.where(varies, jnp.maximum(cross, 0), 0), scale)
+    return safe_sqrt(squared)
 
 
 def distance_correlation(
@@ -55,27 +83,4 @@ def distance_correlation(
         1.0
     """
     pair = observed(least=2, where=where, x=x, y=y)
-    a, b = (_scaled(centered(z, pair.where)) for z in pair.arrays)
-    weights = pair.weights
-
-    def row_means(numbers, rows, columns):
-        mass = columns[2][:, 0]
-        of_x, of_y = (root(squared_distances(rows[i], columns[i], numbers)) for i in range(2))
-        products = (of_x, of_y, of_x * of_y, of_x * of_x, of_y * of_y)
-        return jnp.stack([part @ mass for part in products], -1)
-
-    rows = over_row_tiles(row_means, (a, b), (a, b, weights[..., None]))
-    of_x, of_y, xy, xx, yy = jnp.moveaxis(rows, -1, 0)
-
-    def covariance(u, v, products):
-        u_mean, v_mean = (jnp.sum(weights * z, -1, keepdims=True) for z in (u, v))
-        inner = jnp.sum(weights * (products - u * v), -1)
-        return inner - jnp.sum(weights * (u - u_mean) * (v - v_mean), -1)
-
-    cross = covariance(of_x, of_y, xy)
-    own = covariance(of_x, of_x, xx), covariance(of_y, of_y, yy)
-    floor = 8 * jnp.finfo(cross.dtype).eps
-    varies = (own[0] > floor) & (own[1] > floor)
-    scale = safe_sqrt(jnp.where(varies, own[0], 0)) * safe_sqrt(jnp.where(varies, own[1], 0))
-    squared = safe_divide(jnp.where(varies, jnp.maximum(cross, 0), 0), scale)
-    return pair.finish(safe_sqrt(squared))
+    return pair.finish(_correlation(pair))

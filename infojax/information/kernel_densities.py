@@ -1,5 +1,6 @@
 """Entropies of samples by Gaussian kernel density estimates (Ahmad and Lin 1976; Principe 2010)."""
 
+import functools
 import math
 
 import jax
@@ -9,8 +10,25 @@ from jaxtyping import Array, Bool, Float
 
 from infojax.divergences.kernel_widths import kernel_width
 from infojax.divergences.row_tiles import log_gram_row_sums
-from infojax.divergences.two_samples import observed
+from infojax.divergences.two_samples import Observed, observed
 from infojax.numerics import nats_to_base
+
+
+def _units(samples: Observed, unit: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Points in a unit, and the logarithm of the number that counts."""
+    return samples.arrays[0] / unit[..., None, None], -jnp.log(jnp.max(samples.weights, -1))
+
+
+@functools.partial(jax.jit, static_argnames="leave_one_out")
+def _resubstituted_nats(samples: Observed, width: jax.Array, leave_one_out: bool) -> jax.Array:
+    points, log_number = _units(samples, math.sqrt(2) * width)
+    logs = log_gram_row_sums(points, where=samples.where, leave_one_out=leave_one_out)
+    if samples.where is not None:
+        logs = jnp.where(samples.where, logs, 0)
+    if leave_one_out:
+        log_number = jnp.log(jnp.expm1(log_number))
+    normalization = points.shape[-1] * (jnp.log(width) + 0.5 * math.log(2 * math.pi))
+    return log_number + normalization - jnp.sum(samples.weights * logs, -1)
 
 
 def kernel_density_entropy(
@@ -58,23 +76,18 @@ def kernel_density_entropy(
         0.9189
     """
     samples = observed(least=2 if leave_one_out else 1, where=where, x=x)
-    points, width, log_number, valid = _units(samples, sigma)
-    logs = log_gram_row_sums(points, where=samples.where, leave_one_out=leave_one_out)
-    if samples.where is not None:
-        logs = jnp.where(samples.where, logs, 0)
-    if leave_one_out:
-        log_number = jnp.log(jnp.expm1(log_number))
-    normalization = 0.5 * points.shape[-1] * jnp.log(2 * math.pi * width**2)
-    nats = log_number + normalization - jnp.sum(samples.weights * logs, -1)
+    width, valid = kernel_width("sigma", sigma, samples.arrays[0], samples.where)
+    nats = _resubstituted_nats(samples, width, bool(leave_one_out))
     return samples.finish(nats_to_base(nats, base), valid)
 
 
-def _units(samples, sigma):
-    """Points in units of sigma sqrt 2, sigma, the logarithm of their number, where it is valid."""
-    (x,) = samples.arrays
-    width, valid = kernel_width("sigma", sigma, x, samples.where)
-    points = x / (math.sqrt(2) * width[..., None, None])
-    return points, width, -jnp.log(jnp.max(samples.weights, -1)), valid
+@jax.jit
+def _quadratic_nats(samples: Observed, width: jax.Array) -> jax.Array:
+    points, log_number = _units(samples, 2 * width)
+    logs = log_gram_row_sums(points, where=samples.where)
+    total = jax.nn.logsumexp(logs, -1, where=samples.where)
+    normalization = points.shape[-1] * (jnp.log(width) + 0.5 * math.log(4 * math.pi))
+    return 2 * log_number + normalization - total
 
 
 def kernel_density_quadratic_entropy(
@@ -114,9 +127,5 @@ def kernel_density_quadratic_entropy(
         1.2655
     """
     samples = observed(where=where, x=x)
-    points, width, log_number, valid = _units(samples, sigma)
-    logs = log_gram_row_sums(points / math.sqrt(2), where=samples.where)
-    total = jax.nn.logsumexp(logs, -1, where=samples.where)
-    normalization = 0.5 * points.shape[-1] * jnp.log(4 * math.pi * width**2)
-    nats = 2 * log_number + normalization - total
-    return samples.finish(nats_to_base(nats, base), valid)
+    width, valid = kernel_width("sigma", sigma, samples.arrays[0], samples.where)
+    return samples.finish(nats_to_base(_quadratic_nats(samples, width), base), valid)

@@ -4,6 +4,7 @@ All are made of the row sums of three Gram matrices: of x, of y, and of both, wh
 kernels is the kernel of the joined points. None is ever in memory (Gretton et al. 2005).
 """
 
+import functools
 import math
 
 import jax
@@ -58,6 +59,16 @@ def _unbiased(pair: Observed, k: jax.Array, l: jax.Array, both: jax.Array) -> ja
     return (n - 1) / (n - 3) * inner
 
 
+@functools.partial(jax.jit, static_argnames="unbiased")
+def _hsic(pair: Observed, x: jax.Array, y: jax.Array, unbiased: bool) -> jax.Array:
+    joined = jnp.concatenate([x, y], -1)
+    sums = [_row_sums(points, pair.where) for points in (x, y, joined)]
+    if unbiased:
+        return _unbiased(pair, *sums)
+    number = _number(pair)[..., None]
+    return _biased(pair, *(rows / number for rows in sums))
+
+
 def hsic(
     x: Float[Array, "*B N D"],
     y: Float[Array, "*B N E"],
@@ -106,14 +117,10 @@ def hsic(
     """
     pair = observed(least=4 if unbiased else 2, where=where, x=x, y=y)
     a, b, valid = _points(pair, sigma_x, sigma_y)
-    joined = jnp.concatenate([a, b], -1)
-    sums = [_row_sums(points, pair.where) for points in (a, b, joined)]
-    if unbiased:
-        return pair.finish(_unbiased(pair, *sums), valid)
-    number = _number(pair)[..., None]
-    return pair.finish(_biased(pair, *(rows / number for rows in sums)), valid)
+    return pair.finish(_hsic(pair, a, b, bool(unbiased)), valid)
 
 
+@jax.jit
 def _linear_hsic(pair: Observed) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Squared norms of the covariance of x and y and of their own, up to one factor."""
     x, y = pair.arrays
@@ -137,6 +144,26 @@ def _linear_hsic(pair: Observed) -> tuple[jax.Array, jax.Array, jax.Array]:
         return jnp.sum(jnp.matmul(jnp.swapaxes(u, -1, -2), v, precision="highest") ** 2, (-1, -2))
 
     return norm(x, y), norm(x, x), norm(y, y)
+
+
+@jax.jit
+def _gaussian_hsic(pair: Observed, x: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
+    """HSIC of x and y and of each with itself."""
+    number = _number(pair)[..., None]
+    # A squared kernel is a kernel of a bandwidth smaller by sqrt 2.
+    root = math.sqrt(2)
+    points = (x, y, jnp.concatenate([x, y], -1), root * x, root * y)
+    k, l, both, kk, ll = (_row_sums(p, pair.where) / number for p in points)  # noqa: E741
+    return _biased(pair, k, l, both), _biased(pair, k, k, kk), _biased(pair, l, l, ll)
+
+
+@jax.jit
+def _cosine(cross: jax.Array, of_x: jax.Array, of_y: jax.Array) -> jax.Array:
+    """cross / sqrt(of_x of_y), 0 with derivatives 0 where one of them is 0 up to rounding."""
+    floor = 8 * jnp.finfo(cross.dtype).eps
+    varies = (of_x > floor) & (of_y > floor)
+    scale = safe_sqrt(jnp.where(varies, of_x, 1)) * safe_sqrt(jnp.where(varies, of_y, 1))
+    return safe_divide(jnp.where(varies, cross, 0), scale)
 
 
 def centered_kernel_alignment(
@@ -189,17 +216,29 @@ def centered_kernel_alignment(
         (cross, of_x, of_y), valid = _linear_hsic(pair), jnp.ones((), bool)
     else:
         a, b, valid = _points(pair, sigma_x, sigma_y)
-        number = _number(pair)[..., None]
-        # A squared kernel is a kernel of a bandwidth smaller by sqrt 2.
-        root = math.sqrt(2)
-        points = (a, b, jnp.concatenate([a, b], -1), root * a, root * b)
-        k, l, both, kk, ll = (_row_sums(p, pair.where) / number for p in points)  # noqa: E741
-        cross = _biased(pair, k, l, both)
-        of_x, of_y = _biased(pair, k, k, kk), _biased(pair, l, l, ll)
-    floor = 4 * jnp.finfo(cross.dtype).eps
-    varies = (of_x > floor) & (of_y > floor)
-    scale = safe_sqrt(jnp.where(varies, of_x, 0)) * safe_sqrt(jnp.where(varies, of_y, 0))
-    return pair.finish(safe_divide(jnp.where(varies, cross, 0), scale), valid)
+        cross, of_x, of_y = _gaussian_hsic(pair, a, b)
+    return pair.finish(_cosine(cross, of_x, of_y), valid)
+
+
+@functools.partial(jax.jit, static_argnames="normalized")
+def _information(pair: Observed, x: jax.Array, y: jax.Array, normalized: bool) -> jax.Array:
+    number = _number(pair)[..., None]
+
+    def means(points):
+        return _row_sums(points, pair.where) / number
+
+    def information(k, l, both):  # noqa: E741
+        apart = jnp.log(_mean(pair, k * l))
+        return (jnp.log(_mean(pair, both)) - apart) + (
+            jnp.log(_mean(pair, k) * _mean(pair, l)) - apart
+        )
+
+    k, l = means(x), means(y)  # noqa: E741
+    value = information(k, l, means(jnp.concatenate([x, y], -1)))
+    if not normalized:
+        return value
+    of_x, of_y = (information(z, z, means(math.sqrt(2) * p)) for z, p in ((k, x), (l, y)))
+    return _cosine(value, of_x, of_y)
 
 
 def cauchy_schwarz_mutual_information(
@@ -251,22 +290,6 @@ def cauchy_schwarz_mutual_information(
     """
     pair = observed(least=2, where=where, x=x, y=y)
     a, b, valid = _points(pair, sigma_x, sigma_y)
-    number = _number(pair)[..., None]
-
-    def means(points):
-        return _row_sums(points, pair.where) / number
-
-    def information(k, l, both):  # noqa: E741
-        joint = jnp.log(_mean(pair, both)) - jnp.log(_mean(pair, k * l))
-        return joint + jnp.log(_mean(pair, k) * _mean(pair, l)) - jnp.log(_mean(pair, k * l))
-
-    k, l = means(a), means(b)  # noqa: E741
-    value = information(k, l, means(jnp.concatenate([a, b], -1)))
-    if not normalized:
-        return pair.finish(nats_to_base(value, base), valid)
-    nats_to_base(value, base)  # a wrong base is an error all the same
-    of_x, of_y = (information(z, z, means(math.sqrt(2) * p)) for z, p in ((k, a), (l, b)))
-    floor = 8 * jnp.finfo(value.dtype).eps
-    varies = (of_x > floor) & (of_y > floor)
-    scale = safe_sqrt(jnp.where(varies, of_x, 0)) * safe_sqrt(jnp.where(varies, of_y, 0))
-    return pair.finish(safe_divide(jnp.where(varies, value, 0), scale), valid)
+    unit = nats_to_base(jnp.ones((), a.dtype), base)  # a wrong base is an error all the same
+    value = _information(pair, a, b, bool(normalized))
+    return pair.finish(value if normalized else value * unit, valid)

@@ -4,9 +4,10 @@ import numpy as np
 
 from infojax import divergences
 from tests.conformance import Case, bad_distributions, one_hot, simplex
+from tests.divergences import cases_samples
 
 # They take a function: tests/divergences/test_f_divergences.py and test_bregman.py.
-TESTED_ELSEWHERE = ("bregman_divergence", "f_divergence")
+TESTED_ELSEWHERE = ("bregman_divergence", "f_divergence", *cases_samples.TESTED_ELSEWHERE)
 
 
 def _pair(rng, batch):
@@ -240,4 +241,5 @@ CASES = [
     _gaussian(divergences.gaussian_hellinger_distance),
     _gaussian(divergences.gaussian_cauchy_schwarz_divergence),
     _gaussian(divergences.gaussian_wasserstein_2),
+    *cases_samples.CASES,
 ]
