@@ -4,7 +4,7 @@ import numpy as np
 
 from infojax import information
 from tests.conformance import Case, joint_table, one_hot, simplex
-from tests.information import cases_bounds
+from tests.information import cases_bounds, cases_kernels
 
 # They return several parts: tests/information/test_bottleneck.py and test_rate_distortion.py.
 TESTED_ELSEWHERE = (
@@ -12,6 +12,7 @@ TESTED_ELSEWHERE = (
     "information_bottleneck_curve",
     "rate_distortion_curve",
     *cases_bounds.TESTED_ELSEWHERE,
+    *cases_kernels.TESTED_ELSEWHERE,
 )
 
 
@@ -149,4 +150,5 @@ CASES = [
         )
     ),
     *cases_bounds.CASES,
+    *cases_kernels.CASES,
 ]
