@@ -1,4 +1,4 @@
-"""Which nearest neighbours an estimator looks at: one, or several whose estimates' median counts."""
+"""Which nearest neighbours an estimator looks at: one, or several and then the median estimate."""
 
 from collections.abc import Sequence
 

@@ -38,11 +38,24 @@ from infojax.information.kernel_independence import (
     centered_kernel_alignment,
     hsic,
 )
+from infojax.information.ksg import (
+    ksg_conditional_mutual_information,
+    ksg_mutual_information,
+)
+from infojax.information.local_nonuniformity import local_nonuniformity_mutual_information
+from infojax.information.mixed_neighbors import (
+    discrete_continuous_mutual_information,
+    mixed_mutual_information,
+)
 from infojax.information.multivariate import (
     dual_total_correlation,
     interaction_information,
     o_information,
     total_correlation,
+)
+from infojax.information.nearest_neighbor_entropy import (
+    jitter,
+    kozachenko_leonenko_entropy,
 )
 from infojax.information.normalized import (
     normalized_mutual_information,
@@ -59,6 +72,12 @@ from infojax.information.resampling import (
     bootstrap,
     jackknife,
     subsample_interval,
+)
+from infojax.information.transfer_entropy import (
+    directed_information,
+    directed_information_from_symbols,
+    transfer_entropy,
+    transfer_entropy_from_symbols,
 )
 from infojax.information.variational_bounds import (
     donsker_varadhan_bound,
@@ -83,6 +102,9 @@ __all__ = [
     "club_bound",
     "conditional_mutual_information",
     "copula_transform",
+    "directed_information",
+    "directed_information_from_symbols",
+    "discrete_continuous_mutual_information",
     "discretize",
     "distance_correlation",
     "donsker_varadhan_bound",
@@ -99,10 +121,16 @@ __all__ = [
     "jackknife",
     "jensen_shannon_bound",
     "jensen_shannon_nwj_bound",
+    "jitter",
     "kernel_density_entropy",
     "kernel_density_quadratic_entropy",
+    "kozachenko_leonenko_entropy",
+    "ksg_conditional_mutual_information",
+    "ksg_mutual_information",
     "leave_one_out_bound",
+    "local_nonuniformity_mutual_information",
     "mine_bound",
+    "mixed_mutual_information",
     "mutual_information",
     "normalized_mutual_information",
     "nwj_bound",
@@ -114,6 +142,8 @@ __all__ = [
     "smile_bound",
     "subsample_interval",
     "total_correlation",
+    "transfer_entropy",
+    "transfer_entropy_from_symbols",
     "uncertainty_coefficient",
     "variation_of_information",
 ]

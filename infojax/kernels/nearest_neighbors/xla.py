@@ -75,12 +75,31 @@ def _in_order(b: jax.Array, coordinate: jax.Array, margin: int) -> tuple[jax.Arr
 def _first(condition, length: int, shape: tuple[int, ...], like: tuple) -> jax.Array:
     """By bisection, the first of `length` places at which a condition holds from there on."""
     low = vary_like(jnp.zeros(shape, jnp.int32), *like)
-    high = low + length
-    for _ in range(length.bit_length()):
+
+    def halve(_, interval):
+        low, high = interval
         middle = (low + high) // 2
         holds = condition(jnp.minimum(middle, length - 1)) | (middle >= length)
-        low, high = jnp.where(holds, low, middle + 1), jnp.where(holds, middle, high)
-    return high
+        return jnp.where(holds, low, middle + 1), jnp.where(holds, middle, high)
+
+    # A loop: written out, XLA fuses each step into all that follow, and compiles for minutes.
+    return jax.lax.fori_loop(0, length.bit_length(), halve, (low, low + length))[1]
+
+
+def _apart(function, *arrays):
+    """Calls a function on arrays that are in memory, rather than fused into what it does.
+
+    XLA on CPU computes what a reduction takes inside of its loop, which then is not vectorised:
+    five times the time. The arguments of a conditional are written out first; that the condition
+    always holds is not known to the compiler.
+    """
+    shape = jax.eval_shape(function, *arrays)
+    always = arrays[0].ravel()[0] != -jnp.finfo(arrays[0].dtype).max
+
+    def never(*arrays):
+        return jax.tree.map(lambda s: vary_like(jnp.zeros(s.shape, s.dtype), *arrays), shape)
+
+    return jax.lax.cond(always, function, never, *arrays)
 
 
 def search(
@@ -122,15 +141,23 @@ def _search_one(a, b, *labels, k: int, metric: str, same: bool, indices: bool) -
 
     def window(block, start):
         """The k nearest of one window to a block of rows."""
-        of_rows, row_places, *row_labels = block
         cut = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=width)
-        columns = cut(places)
-        d = tile(of_rows.T, cut(points, axis=1), metric)
+        columns = (cut(points, axis=1), cut(places), *(cut(x) for x in column_labels))
+        of_rows, *others_of_rows = block
+        return _apart(nearest_of_tile, columns[0], of_rows.T, *columns[1:], *others_of_rows)
+
+    def nearest_of_tile(columns, of_rows, column_places, *more):
+        column_label, row_places, row_label = more if labels else (None, more[0], None)
+        d = tile(of_rows, columns, metric)
         if same:
-            d = jnp.where(row_places[:, None] == columns, jnp.inf, d)
-        if labels:
-            d = jnp.where(row_labels[0][:, None] == cut(column_labels[0]), d, jnp.inf)
-        return k_smallest(d, columns, min(k, width), k, indices)
+            d = jnp.where(row_places[:, None] == column_places, jnp.inf, d)
+        if row_label is not None:
+            d = jnp.where(row_label[:, None] == column_label, d, jnp.inf)
+
+        def pick(d, column_places):
+            return k_smallest(d, column_places, min(k, width), k, indices)
+
+        return _apart(pick, d, column_places)
 
     def one_block(block):
         row_keys = block[0][:, coordinate]
@@ -237,11 +264,8 @@ def _count_one(a, b, radius, *, metric: str, closed: bool) -> list[jax.Array]:
         begin = find(lambda i: jnp.any(row_keys - keys[i] <= farthest))
         end = find(lambda i: jnp.all(keys[i] - row_keys > farthest))
 
-        def add(step, total):
-            # Steps are counted from the left; the margin takes what the last one has too much.
-            start = begin + step * width
-            columns = jax.lax.dynamic_slice_in_dim(points, start, width, 1)
-            d = tile(of_rows.T, columns, metric)
+        def count_tile(columns, rows, reach):
+            d = tile(rows, columns, metric)
             d = jnp.sqrt(d) if metric == "euclidean" else d
             within = [
                 d <= reach[:, i : i + 1] if closed else d < reach[:, i : i + 1]
@@ -249,7 +273,13 @@ def _count_one(a, b, radius, *, metric: str, closed: bool) -> list[jax.Array]:
             ]
             # Sums of floats have a fast path on CPU; these are whole and small enough.
             sums = [jnp.sum(w.astype(jnp.float32), 1).astype(jnp.int32) for w in within]
-            return total + jnp.stack(sums, -1)
+            return jnp.stack(sums, -1)
+
+        def add(step, total):
+            # Steps are counted from the left; the margin takes what the last one has too much.
+            start = begin + step * width
+            columns = jax.lax.dynamic_slice_in_dim(points, start, width, 1)
+            return total + _apart(count_tile, columns, of_rows.T, reach)
 
         steps = jnp.maximum(end - begin + width - 1, 0) // width
         start = vary_like(jnp.zeros(reach.shape, jnp.int32), of_rows, reach, points)
