@@ -13,7 +13,7 @@ from infojax import checks
 from infojax.numerics import gated, narrow, nats_to_base
 from infojax.spectra.affinities import checked_alpha
 from infojax.spectra.bandwidths import checked_bandwidth, checked_samples
-from infojax.spectra.diffusion_entropy import spectrum
+from infojax.spectra.diffusion_spectra import spectrum
 from infojax.spectra.spectral_entropy import checked_time, power_entropy_nats
 
 _ENTRIES = 2**26  # of matrices in memory at a time
