@@ -119,8 +119,9 @@ def jackknife(
     $(g - 1)(\bar\theta - \theta)$, squared standard error $\frac{g-1}{g} \sum_i (\theta_{(i)} -
     \bar\theta)^2$, and the normal interval around the estimate less its bias. The bias is right
     to the order of 1/N, so that plug-in entropies are well corrected. The standard error is
-    inconsistent for what is not smooth in the samples, such as a median. No sample is ever
-    repeated: safe for nearest neighbours, whose estimates have little bias of that order.
+    inconsistent for what is not smooth in the samples, such as a median; and an estimate that
+    jumps as samples go, as by nearest neighbours, has g - 1 times these jumps in its bias: the
+    interval is wide and off centre, and `subsample_interval` the better choice.
 
     Args:
         estimator: from the samples to a scalar; a function that is kept compiles once.
@@ -203,8 +204,8 @@ def bootstrap(
     - `"basic"`: $[2\theta - q_{1-\alpha/2}, 2\theta - q_{\alpha/2}]$.
     - `"normal"`: $\theta - b \pm z_{1-\alpha/2} s$.
 
-    A resample repeats samples. Estimators by nearest neighbours take the copies for dependence
-    and are wrong by a large amount: use `subsample_interval` or `jackknife` for them. Plug-in
+    A resample repeats samples. Estimators by nearest neighbours take the copies for dependence,
+    and are wrong by a large amount or NaN: use `subsample_interval` for them. Plug-in
     entropies lose as much again by resampling as they lost by sampling: `"basic"` and `"normal"`
     correct for that, `"percentile"` doubles it.
 
