@@ -1,5 +1,7 @@
 """How entropies follow the dimension of a manifold under noise: spectral against binned."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,33 +26,30 @@ def noise(run: runner.Run, shape: str) -> dict[str, np.ndarray]:
         len(getattr(config, name)) for name in ("ambient_dimensions", "levels", "dimensions")
     )
     found = {name: np.zeros((*size, config.seeds)) for name in ("dse", "cse")}
-    # Levels share shape, rotation and noise, so that they differ by the level alone.
     keys = jax.random.split(run.key(f"manifold {shape}"), config.seeds)
-    with run.progress(f"noise, {shape}", int(np.prod(size)), unit="settings") as bar:
+    levels = jnp.asarray(config.levels)
+    with run.progress(f"noise, {shape}", size[0] * size[2], unit="settings") as bar:
         for a, ambient in enumerate(config.ambient_dimensions):
             for d, dimension in enumerate(config.dimensions):
-                for level, amount in enumerate(config.levels):
-                    points = jnp.stack(
-                        [
-                            noisy_manifold(
-                                key,
-                                shape,
-                                config.points,
-                                dimension=dimension,
-                                ambient_dimension=ambient,
-                                noise=amount,
-                            ).points
-                            for key in keys
-                        ]
-                    )
-                    found["dse"][a, level, d] = spectra.diffusion_spectral_entropy(
-                        points, sigma=run.config.sigma, t=run.config.diffusion_time, base=2
-                    )
-                    found["cse"][a, level, d] = information.binned_entropy(
-                        points, bins=config.bins, base=2
-                    )
-                    bar.advance(1)
+                points = _points(keys, levels, shape, config.points, dimension, ambient)
+                found["dse"][a, :, d] = spectra.diffusion_spectral_entropy(
+                    points, sigma=run.config.sigma, t=run.config.diffusion_time, base=2
+                )
+                found["cse"][a, :, d] = information.binned_entropy(points, bins=config.bins, base=2)
+                bar.advance(1)
     return found
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _points(keys, levels, shape: str, count: int, dimension: int, ambient: int) -> jax.Array:
+    """Points (levels, seeds, N, D); levels share shape, rotation and noise but for its size."""
+
+    def of_one(level, key):
+        return noisy_manifold(
+            key, shape, count, dimension=dimension, ambient_dimension=ambient, noise=level
+        ).points
+
+    return jax.vmap(jax.vmap(of_one, (None, 0)), (0, None))(levels, keys)
 
 
 def rank_correlations(values: np.ndarray) -> np.ndarray:
