@@ -43,29 +43,21 @@ def squared_distances(a: jax.Array, b: jax.Array, rows: jax.Array | None = None)
     return jnp.where(rows[:, None] == columns, 0, squares)
 
 
-def centered(x: jax.Array, where: jax.Array | None = None, *others: jax.Array):
-    """Moves points so that the mean of the first set is the origin; 0 where none counts.
+def center(x: jax.Array, where: jax.Array | None = None) -> jax.Array:
+    """The mean of points, without a derivative: differences do not change with what is taken off.
 
     Args:
         x: points, (*B, N, D).
-        where: those that count, broadcasting to (*B, N); all if None.
-        *others: further points, (*B, M, D), moved along.
+        where: those that count, broadcasting to (*B, N), the others being 0; all if None.
 
     Returns:
-        The points, in a tuple if there are others.
+        (*B, 1, D).
     """
+    counted = x.shape[-2]
     if where is not None:
         where = jnp.broadcast_to(where, x.shape[:-1])[..., None]
-        x = jnp.where(where, x, 0)
         counted = jnp.maximum(jnp.sum(where, -2, keepdims=True, dtype=x.dtype), 1)
-    else:
-        counted = x.shape[-2]
-    # The differences stay, and so do their derivatives.
-    center = jax.lax.stop_gradient(jnp.sum(x, -2, keepdims=True) / counted)
-    moved = x - center
-    if where is not None:
-        moved = jnp.where(where, moved, 0)
-    return (moved, *(other - center for other in others)) if others else moved
+    return jax.lax.stop_gradient(jnp.sum(x, -2, keepdims=True) / counted)
 
 
 def over_row_tiles(function: Callable, rows: tuple[jax.Array, ...], columns: tuple[jax.Array, ...]):
@@ -119,17 +111,16 @@ def log_gram_row_sums(
     Args:
         x: points of the rows, (*B, N, D), in units of sigma sqrt 2.
         y: points of the columns, (*B, M, D); None for x.
-        where: the columns' points that count, broadcasting to (*B, M).
+        where: the columns' points that count, broadcasting to (*B, M); the others are finite.
         leave_one_out: whether the sum leaves out j = i; where x stands for y.
 
     Returns:
         (*B, N); -inf where no column counts.
     """
     same = y is None
-    if same:
-        x = y = centered(x, where)
-    else:
-        y, x = centered(y, where, x)
+    y = x if y is None else y
+    origin = center(y, where)
+    x, y = x - origin, y - origin
     counted = jnp.ones(y.shape[:-1], bool) if where is None else where
     counted = jnp.broadcast_to(counted, y.shape[:-1])[..., None]
 
@@ -160,7 +151,7 @@ def distance_row_sums(x: jax.Array, vector: jax.Array) -> jax.Array:
         (a,), (b, vector) = rows, columns
         return root(squared_distances(a, b, numbers)) @ vector[:, 0]
 
-    x = centered(x)
+    x = x - center(x)
     return over_row_tiles(sums, (x,), (x, vector[..., None]))
 
 

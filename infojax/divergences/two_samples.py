@@ -33,7 +33,7 @@ class TwoSamples:
     x_where: jax.Array | None
     y_where: jax.Array | None
     valid: jax.Array
-    given: tuple[jax.Array, jax.Array]
+    given: tuple[jax.Array, ...]
 
     def joined(self) -> tuple[jax.Array, jax.Array]:
         """Both sets one after the other, and their weights, those of y negative."""

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from infojax.divergences.row_tiles import centered, over_row_tiles, root, squared_distances
+from infojax.divergences.row_tiles import center, over_row_tiles, root, squared_distances
 from infojax.divergences.two_samples import Observed, observed
 from infojax.numerics import safe_divide, safe_sqrt
 
@@ -17,7 +17,7 @@ def _scaled(x: jax.Array) -> jax.Array:
 
 @jax.jit
 def _correlation(pair: Observed) -> jax.Array:
-    a, b = (_scaled(centered(z, pair.where)) for z in pair.arrays)
+    a, b = (_scaled(z - center(z, pair.where)) for z in pair.arrays)
     weights = pair.weights
 
     def row_means(numbers, rows, columns):

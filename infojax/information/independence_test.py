@@ -32,8 +32,9 @@ def _shuffled(key: jax.Array, count: int, lists: int) -> jax.Array:
     return jnp.concatenate([numbers[None], others])
 
 
-def _centred_rows(points, norms, means, start, rows: int) -> jax.Array:
+def _centred_rows(permuted: tuple, start: jax.Array, rows: int) -> jax.Array:
     """Some rows of H K H for each of several orders of the same points, (S, rows * N)."""
+    points, norms, means = permuted
 
     def cut(array):
         return jax.lax.dynamic_slice_in_dim(array, start, rows, 1)
@@ -57,13 +58,14 @@ def _inner_products(x, y, x_lists, y_lists) -> jax.Array:
         points = points[lists] / math.sqrt(2)
         return points, jnp.sum(points * points, -1), means[lists]
 
-    sides = permuted(x, x_lists), permuted(y, y_lists)
+    permuted_x, permuted_y = permuted(x, x_lists), permuted(y, y_lists)
     rows = max(1, min(count, _ENTRIES // (count * x_lists.shape[0])))
 
     def tile(start):
         # The last tile begins earlier, so that it is whole; the rows that it shares count once.
         begin = jnp.minimum(start, count - rows)
-        k, l = (_centred_rows(*side, begin, rows) for side in sides)  # noqa: E741
+        k = _centred_rows(permuted_x, begin, rows)
+        l = _centred_rows(permuted_y, begin, rows)  # noqa: E741
         fresh = jnp.repeat(begin + jnp.arange(rows) >= start, count)
         return jnp.matmul(jnp.where(fresh, k, 0), l.T, precision="highest")
 
@@ -82,7 +84,7 @@ def _statistics(key, x, y, number: int) -> jax.Array:
     places = jnp.concatenate([jnp.zeros(1, places.dtype), places])
 
     def one(points):
-        return _inner_products(*points, x_lists, y_lists).reshape(-1)[places]
+        return _inner_products(points[0], points[1], x_lists, y_lists).reshape(-1)[places]
 
     batch = x.shape[:-2]
     flat = tuple(p.reshape(math.prod(batch), *p.shape[-2:]) for p in (x, y))

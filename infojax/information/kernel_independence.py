@@ -138,7 +138,8 @@ def _linear_hsic(pair: Observed) -> tuple[jax.Array, jax.Array, jax.Array]:
     )
     if x.shape[-2] < max(x.shape[-1], y.shape[-1]):
         grams = [jnp.matmul(z, jnp.swapaxes(z, -1, -2), precision="highest") for z in (x, y)]
-        return tuple(jnp.sum(grams[i] * grams[j], (-1, -2)) for i, j in ((0, 1), (0, 0), (1, 1)))
+        dot = functools.partial(jnp.einsum, "...ij,...ij->...", precision="highest")
+        return dot(grams[0], grams[1]), dot(grams[0], grams[0]), dot(grams[1], grams[1])
 
     def norm(u, v):
         return jnp.sum(jnp.matmul(jnp.swapaxes(u, -1, -2), v, precision="highest") ** 2, (-1, -2))

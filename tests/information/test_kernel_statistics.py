@@ -67,8 +67,7 @@ def test_distance_correlation_is_that_of_matrices(pair):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("widths", ["a", "b"])
+@pytest.mark.parametrize(("seed", "widths"), [(0, "a"), (1, "b")])
 def test_cauchy_schwarz_information_and_hsic_are_golden(seed, widths):
     data = np.load(_GOLDEN / f"cs_s{seed}.npz")
     options = {"sigma_x": float(data[f"{widths}.sx"]), "sigma_y": float(data[f"{widths}.sy"])}
