@@ -23,6 +23,7 @@ from infojax.kernels.nearest_neighbors import (
     count_neighbors,
     nearest_neighbor_distances,
     nearest_neighbors,
+    points_at,
 )
 from infojax.numerics import nats_to_base
 
@@ -37,9 +38,7 @@ def largest_distances(x: jax.Array, places: jax.Array) -> jax.Array:
     Returns:
         (*B, N, K).
     """
-    flat = jnp.maximum(places, 0).reshape(*places.shape[:-2], -1, 1)
-    near = jnp.take_along_axis(x, flat, -2).reshape(*places.shape, x.shape[-1])
-    distances = jnp.max(jnp.abs(near - x[..., None, :]), -1)
+    distances = jnp.max(jnp.abs(points_at(x, places) - x[..., None, :]), -1)
     return jax.lax.cummax(distances, distances.ndim - 1)
 
 

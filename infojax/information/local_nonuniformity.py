@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from infojax.divergences.neighbor_orders import Orders, median_over_orders, neighbor_orders
 from infojax.divergences.two_samples import Observed, observed
 from infojax.information.ksg import largest_distances, rectangle_nats
+from infojax.kernels.nearest_neighbors import points_at
 from infojax.numerics import nats_to_base, smallest_normal
 
 
@@ -19,9 +20,7 @@ def _correction(samples: Observed, places: jax.Array, k: int, log_alpha: float) 
     """The mean of log(turned volume / volume) over the points where it is small enough, *B."""
     places = places[..., :k]
     joint = jnp.concatenate(samples.arrays, -1)
-    flat = jnp.maximum(places, 0).reshape(*places.shape[:-2], -1, 1)
-    near = jnp.take_along_axis(joint, flat, -2).reshape(*places.shape, joint.shape[-1])
-    near = near - joint[..., None, :]
+    near = points_at(joint, places) - joint[..., None, :]
     volume = sum(x.shape[-1] * _log(largest_distances(x, places)[..., -1]) for x in samples.arrays)
     # In units of its own largest: the products neither overflow nor vanish.
     unit = jnp.maximum(jnp.max(jnp.abs(near), (-2, -1), keepdims=True), smallest_normal(near.dtype))

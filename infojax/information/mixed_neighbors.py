@@ -1,5 +1,6 @@
 """Mutual information with discrete variables, or mixtures of discrete and continuous ones."""
 
+import math
 from typing import Literal
 
 import jax
@@ -29,7 +30,8 @@ def _class_sizes(labels: jax.Array, counted: jax.Array, num_classes: int) -> jax
         sizes = jnp.zeros(num_classes, jnp.int32).at[labels].add(counted.astype(jnp.int32))
         return sizes[labels]
 
-    flat = jax.vmap(one)(*(z.reshape(-1, z.shape[-1]) for z in (labels, counted)))
+    count = math.prod(labels.shape[:-1])
+    flat = jax.vmap(one)(*(z.reshape(count, z.shape[-1]) for z in (labels, counted)))
     return flat.reshape(labels.shape)
 
 

@@ -6,6 +6,7 @@ samples by nearest neighbours, or from symbols by counting words.
 """
 
 import functools
+import math
 from collections.abc import Sequence
 
 import jax
@@ -43,7 +44,7 @@ def _flow(source, target, history, source_history, k, base, now: int) -> jax.Arr
     pair = observed(source=source, target=target, least=first + max(orders) + 1)
     source, target = pair.arrays
     batch = source.shape[:-2]
-    source, target = (z.reshape(-1, *z.shape[-2:]) for z in (source, target))
+    source, target = (z.reshape(math.prod(batch), *z.shape[-2:]) for z in (source, target))
     present = _lagged(target, [0], first)[0]
     past = jnp.concatenate(_lagged(target, range(1, own + 1), first), -1)
     cause = jnp.concatenate(_lagged(source, range(1 - now, other + 1), first), -1)
@@ -177,17 +178,17 @@ def _flow_of_symbols(
             f"cells; at most {_CELLS} are kept."
         )
     batch = source.shape[:-1]
-    source, target = (z.reshape(-1, z.shape[-1]) for z in (source, target))
+    source, target = (z.reshape(math.prod(batch), z.shape[-1]) for z in (source, target))
     cause = _word(source, range(1 - now, other + 1), first, num_symbols)
     past = _word(target, range(1, own + 1), first, num_symbols)
     cell = (cause * sizes[1] + past) * sizes[2] + _lagged(target, [0], first)[0]
     length = sizes[0] * sizes[1] * sizes[2]
     counts = jax.vmap(lambda c: jnp.zeros(length, jnp.int32).at[c].add(1))(cell)
-    counts = counts.reshape(-1, *sizes)
+    counts = counts.reshape(counts.shape[0], *sizes)
 
     def entropy(*summed):
-        table = jnp.sum(counts, summed).reshape(counts.shape[0], -1)
-        return entropy_from_counts(table, correction=correction)
+        table = jnp.sum(counts, summed)
+        return entropy_from_counts(table, axis=(1, 2, 3)[: table.ndim - 1], correction=correction)
 
     # H(Y, past) - H(past) less the same with the cause known.
     nats = entropy(1) - entropy(1, 3) - (entropy() - entropy(3))

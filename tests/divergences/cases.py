@@ -4,7 +4,7 @@ import numpy as np
 
 from infojax import divergences
 from tests.conformance import Case, bad_distributions, one_hot, simplex
-from tests.divergences import cases_samples
+from tests.divergences import cases_neighbors, cases_samples
 
 # They take a function: tests/divergences/test_f_divergences.py and test_bregman.py.
 TESTED_ELSEWHERE = ("bregman_divergence", "f_divergence", *cases_samples.TESTED_ELSEWHERE)
@@ -241,5 +241,6 @@ CASES = [
     _gaussian(divergences.gaussian_hellinger_distance),
     _gaussian(divergences.gaussian_cauchy_schwarz_divergence),
     _gaussian(divergences.gaussian_wasserstein_2),
+    *cases_neighbors.CASES,
     *cases_samples.CASES,
 ]

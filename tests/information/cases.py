@@ -4,7 +4,7 @@ import numpy as np
 
 from infojax import information
 from tests.conformance import Case, joint_table, one_hot, simplex
-from tests.information import cases_bounds, cases_kernels
+from tests.information import cases_bounds, cases_kernels, cases_neighbors
 
 # They return several parts: tests/information/test_bottleneck.py and test_rate_distortion.py.
 TESTED_ELSEWHERE = (
@@ -13,6 +13,7 @@ TESTED_ELSEWHERE = (
     "rate_distortion_curve",
     *cases_bounds.TESTED_ELSEWHERE,
     *cases_kernels.TESTED_ELSEWHERE,
+    *cases_neighbors.TESTED_ELSEWHERE,
 )
 
 
@@ -151,4 +152,5 @@ CASES = [
     ),
     *cases_bounds.CASES,
     *cases_kernels.CASES,
+    *cases_neighbors.CASES,
 ]

@@ -4,6 +4,7 @@ from infojax.kernels.nearest_neighbors.api import (
     count_neighbors,
     nearest_neighbor_distances,
     nearest_neighbors,
+    points_at,
 )
 
-__all__ = ["count_neighbors", "nearest_neighbor_distances", "nearest_neighbors"]
+__all__ = ["count_neighbors", "nearest_neighbor_distances", "nearest_neighbors", "points_at"]

@@ -62,10 +62,24 @@ def _search(x, y, labels, options) -> list[jax.Array]:
     return [each.reshape(*x.shape[:-1], each.shape[-1]) for each in found]
 
 
+def points_at(y: jax.Array, places: jax.Array) -> jax.Array:
+    """The points at the places that `nearest_neighbors` gives; the first where there is none.
+
+    Args:
+        y: points, (*B, M, D).
+        places: (*B, N, k).
+
+    Returns:
+        (*B, N, k, D).
+    """
+    count = places.shape[-2] * places.shape[-1]
+    flat = jnp.maximum(places, 0).reshape(*places.shape[:-2], count, 1)
+    return jnp.take_along_axis(y, flat, -2).reshape(*places.shape, y.shape[-1])
+
+
 def _of_places(x: jax.Array, y: jax.Array, places: jax.Array, metric: str) -> jax.Array:
     """Distances to known neighbours, differentiable in x and y."""
-    flat = jnp.where(places < 0, 0, places).reshape(*places.shape[:-2], -1, 1)
-    near = jnp.take_along_axis(y, flat, -2).reshape(*places.shape, y.shape[-1])
+    near = points_at(y, places)
     near = jnp.where(places[..., None] < 0, x[..., None, :], near)
     return jnp.where(places < 0, jnp.inf, of_pairs(x[..., None, :], near, metric))
 

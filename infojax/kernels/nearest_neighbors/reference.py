@@ -39,6 +39,9 @@ def search(
             d = jnp.where(jnp.eye(d.shape[0], dtype=bool), jnp.inf, d)
         if labels:
             d = jnp.where(labels[0][:, None] == labels[1], d, jnp.inf)
+        if not indices:
+            d = jnp.sort(d, -1)[:, :k]
+            return jnp.sqrt(d) if metric == "euclidean" else d, d
         places = jnp.argsort(d, -1, stable=True)[:, :k]
         d = jnp.take_along_axis(d, places, -1)
         places = jnp.where(d < jnp.inf, places, -1).astype(jnp.int32)

@@ -12,6 +12,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from infojax.kernels.nearest_neighbors import reference
 from infojax.kernels.nearest_neighbors.distances import tile
 from infojax.kernels.nearest_neighbors.smallest import k_smallest
 from infojax.kernels.varying import vary_like
@@ -19,6 +20,8 @@ from infojax.kernels.varying import vary_like
 # Rows of a block, and the most pairs of a tile: a few MiB, about a core's second-level cache.
 _ROWS = 128
 _PAIRS = 1 << 21
+# Problems of so few pairs are solved without windows: there is nothing to save but compilation.
+_SMALL = 1 << 12
 
 
 def _widths(count: int, others: int, size: int, k: int) -> tuple[int, int]:
@@ -42,6 +45,11 @@ def _over_problems(one, arrays: tuple[jax.Array, ...]) -> list[jax.Array]:
     if arrays[0].shape[0] <= at_once:
         return list(jax.vmap(one)(*arrays))
     return list(jax.lax.map(lambda problem: one(*problem), arrays, batch_size=at_once))
+
+
+def _alone(function, *arrays, **options) -> list[jax.Array]:
+    """One problem, by a function of several."""
+    return [x[0] for x in function(*(x[None] for x in arrays), **options)]
 
 
 def _coordinate(b: jax.Array) -> jax.Array:
@@ -125,7 +133,11 @@ def search(
     Returns:
         Distances and, if `indices`, places in b.
     """
-    one = functools.partial(_search_one, k=k, metric=metric, same=same, indices=indices)
+    options = {"k": k, "metric": metric, "same": same, "indices": indices}
+    if a.shape[1] * b.shape[1] <= _SMALL:
+        one = functools.partial(_alone, reference.search, **options)
+    else:
+        one = functools.partial(_search_one, **options)
     return _over_problems(one, (a, b, *labels))
 
 
@@ -230,7 +242,12 @@ def count(
     Returns:
         One array, int32, (B, N, R).
     """
-    one = _count_on_a_line if a.shape[2] == 1 else functools.partial(_count_one, metric=metric)
+    if a.shape[1] * b.shape[1] * radius.shape[2] <= _SMALL:
+        one = functools.partial(_alone, reference.count, metric=metric)
+    elif a.shape[2] == 1:
+        one = _count_on_a_line
+    else:
+        one = functools.partial(_count_one, metric=metric)
     return _over_problems(functools.partial(one, closed=closed), (a, b, radius))
 
 
