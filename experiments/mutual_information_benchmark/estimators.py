@@ -59,10 +59,10 @@ def canonical_correlation(x: jax.Array, y: jax.Array) -> jax.Array:
     return log_determinant(x) + log_determinant(y) - joint
 
 
-def _neighbors(name: str, **options) -> Callable[[Any], Estimate]:
+def _neighbors(function: Callable[..., jax.Array], *, least: int = 1, **options):
     def make(config) -> Estimate:
-        function = getattr(information, name)
-        return lambda key, x, y: function(x, y, k=config.neighbors, **options)
+        k = max(config.neighbors, least)
+        return lambda key, x, y: function(x, y, k=k, **options)
 
     return make
 
@@ -106,14 +106,20 @@ REGISTRY: dict[str, Estimator] = {
         "normal",
         lambda config: lambda key, x, y: information.gaussian_copula_mutual_information(x, y),
     ),
-    "ksg_1": Estimator("KSG 1", "neighbours", _neighbors("ksg_mutual_information", variant=1)),
-    "ksg_2": Estimator("KSG 2", "neighbours", _neighbors("ksg_mutual_information", variant=2)),
+    "ksg_1": Estimator(
+        "KSG 1", "neighbours", _neighbors(information.ksg_mutual_information, variant=1)
+    ),
+    "ksg_2": Estimator(
+        "KSG 2", "neighbours", _neighbors(information.ksg_mutual_information, variant=2)
+    ),
+    # It needs more neighbours than there are dimensions, and is biased upwards near that.
     "local_nonuniformity": Estimator(
         "KSG non-uniform",
         "neighbours",
-        _neighbors("local_nonuniformity_mutual_information"),
+        _neighbors(information.local_nonuniformity_mutual_information, least=10),
+        max_dimensions=6,
     ),
-    "mixed": Estimator("mixed KSG", "neighbours", _neighbors("mixed_mutual_information")),
+    "mixed": Estimator("mixed KSG", "neighbours", _neighbors(information.mixed_mutual_information)),
     # Ten cells an axis: with more dimensions almost every sample has a cell of its own.
     "binned": Estimator("cells", "cells", _binned(method="quantile"), max_dimensions=4),
     "binned_miller_madow": Estimator(

@@ -5,6 +5,7 @@ the entropies of their equation (7). Additive uniform noise: arXiv 2306.11078, a
 """
 
 import dataclasses
+import functools
 import math
 from typing import Protocol
 
@@ -63,10 +64,7 @@ class Normal:
 
     def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
         """Independent normals times the Cholesky factor."""
-        factor = jnp.asarray(np.linalg.cholesky(self.correlation), jnp.float32)
-        z = jax.random.normal(key, (n, len(factor)))
-        xy = jnp.matmul(z, factor.T, precision="highest")
-        return xy[:, : self.dim_x], xy[:, self.dim_x :]
+        return _draw_normal(key, _factor(self), n, self.dim_x)
 
     def log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The quadratic forms of the three normal densities."""
@@ -104,12 +102,7 @@ class Student:
 
     def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
         """A normal draw divided by the root of chi-square over dof."""
-        normal_key, divisor_key = jax.random.split(key)
-        x, y = Normal(self.correlation, self.dim_x).sample(normal_key, n)
-        chi_square = 2 * jax.random.gamma(divisor_key, self.dof / 2, (n, 1))
-        # 1e-30 keeps a draw that rounds to 0 from becoming infinite.
-        scale = jax.lax.rsqrt(jnp.maximum(chi_square / self.dof, 1e-30))
-        return x * scale, y * scale
+        return _draw_student(key, _factor(self), self.dof, n, self.dim_x)
 
     def log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Logarithms of the three Student densities."""
@@ -146,10 +139,7 @@ class AdditiveNoise:
 
     def sample(self, key: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
         """A uniform draw, and the same plus uniform noise."""
-        x_key, noise_key = jax.random.split(key)
-        x = jax.random.uniform(x_key, (n, 1))
-        noise = jax.random.uniform(noise_key, (n, 1), minval=-self.epsilon, maxval=self.epsilon)
-        return x, x + noise
+        return _draw_additive(key, self.epsilon, n)
 
     def log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """p(y | x) / p(y) = 1 / the share of [0, 1] within epsilon of y; -inf off the support."""
@@ -187,6 +177,35 @@ def pair_correlation(dim: int, pairs: int, correlation: float) -> np.ndarray:
     first = np.arange(pairs)
     matrix[first, dim + first] = matrix[dim + first, first] = correlation
     return matrix
+
+
+# Compiled by shape and not by law: random numbers take long to compile.
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _draw_normal(key, factor, n, dim_x):
+    z = jax.random.normal(key, (n, len(factor)))
+    xy = jnp.matmul(z, factor.T, precision="highest")
+    return xy[:, :dim_x], xy[:, dim_x:]
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _draw_student(key, factor, dof, n, dim_x):
+    normal_key, divisor_key = jax.random.split(key)
+    x, y = _draw_normal(normal_key, factor, n, dim_x)
+    chi_square = 2 * jax.random.gamma(divisor_key, dof / 2, (n, 1))
+    # 1e-30 keeps a draw that rounds to 0 from becoming infinite.
+    scale = jax.lax.rsqrt(jnp.maximum(chi_square / dof, 1e-30))
+    return x * scale, y * scale
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _draw_additive(key, epsilon, n):
+    x_key, noise_key = jax.random.split(key)
+    x = jax.random.uniform(x_key, (n, 1))
+    return x, x + epsilon * jax.random.uniform(noise_key, (n, 1), minval=-1.0)
+
+
+def _factor(law) -> np.ndarray:
+    return np.linalg.cholesky(law.correlation).astype(np.float32)
 
 
 def _student_entropy(k: int, dof: int) -> float:

@@ -166,19 +166,6 @@ def _neighbor_claims(book: Book) -> list[runner.Claim]:
                 f"{_PAPER}, section 5: KSG degrades with dimension",
             )
         )
-    strong = [book.deviations(name, ["additive_0p1"]) for name in ("ksg_1", "local_nonuniformity")]
-    if all(deviation is not None for deviation in strong):
-        plain, corrected = (_mean_error(deviation).value for deviation in strong)
-        claims.append(
-            runner.claim(
-                name="local_nonuniformity_helps_strong_dependence",
-                statement="Mean error in nats on additive noise 0.1, KSG 1 minus its correction "
-                f"for local non-uniformity ({plain:.3f} and {corrected:.3f})",
-                source="Gao, Ver Steeg and Galstyan 2015, arXiv 1411.2003, section 5",
-                value=plain - corrected,
-                threshold="> 0",
-            )
-        )
     return claims
 
 

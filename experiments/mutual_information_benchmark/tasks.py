@@ -90,9 +90,10 @@ class Task:
 
 
 def _after(first: Transform | None, then: Transform | None) -> Transform | None:
-    if first is None or then is None:
-        return first or then
-    return lambda x: then(first(x))
+    if then is None:
+        return first
+    # Compiled here once, apart from the draws, whose programs tasks share.
+    return jax.jit(then if first is None else lambda x: then(first(x)))
 
 
 def asinh(task: Task) -> Task:
