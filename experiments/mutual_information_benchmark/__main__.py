@@ -103,19 +103,25 @@ def main(run: runner.Run) -> None:
         run: the run.
     """
     cells = measure_all(run)
-    maps = run.stage("digits", lambda: pixels.information_maps(run.config.digits, run.seed))
     ranking = ranking_rows(cells)
     run.save_table("estimates", setting_rows(cells))
     run.save_table("ranking", ranking)
-    run.save_table("pixels", pixels.rows(maps))
     run.save_figure("bias", pictures.heat_map(cells))
     run.save_figure("ranking", pictures.ranking(cells))
     if len(run.config.samples) > 1:
         run.save_figure("samples", pictures.by_samples(cells))
-    run.save_figure("pixels", pictures.pixel_maps(maps))
     if run.is_main:
         _show_ranking(run, ranking)
-    run.save_claims([*ledger.benchmark_claims(cells), *ledger.digits_claims(maps)])
+    run.save_claims([*ledger.benchmark_claims(cells), *_map_pixels(run)])
+
+
+def _map_pixels(run: runner.Run) -> list[runner.Claim]:
+    if not run.config.digits.repetitions:
+        return []
+    maps = run.stage("digits", lambda: pixels.information_maps(run.config.digits, run.seed))
+    run.save_table("pixels", pixels.rows(maps))
+    run.save_figure("pixels", pictures.pixel_maps(maps))
+    return ledger.digits_claims(maps)
 
 
 if __name__ == "__main__":

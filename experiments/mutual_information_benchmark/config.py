@@ -34,6 +34,7 @@ def get_config(size: str) -> ml_collections.ConfigDict:
             "learning_rate": 1e-3 if full else 3e-3,
         }
     )
+    # Repetitions of the random jitter that breaks ties; 0 leaves the digits out.
     config.digits = ml_collections.ConfigDict({"neighbors": 3, "repetitions": 10})
     return config
 

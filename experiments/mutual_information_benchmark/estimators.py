@@ -94,7 +94,12 @@ def _learned(bound: str) -> Callable[[Any], Estimate]:
                 learning_rate=options.learning_rate,
             ).estimate
 
-        return lambda key, x, y: jax.vmap(one)(jax.random.split(key, len(x)), x, y)
+        def many(key: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+            # A repetition's key depends on its number alone, not on how many there are.
+            keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(len(x)))
+            return jax.vmap(one)(keys, x, y)
+
+        return many
 
     return make
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments import runner
@@ -157,14 +158,16 @@ class _Bench:
         for task in block.tasks:
             x, y = (_standardized(v[:, : block.samples]) for v in self._draw(task))
             key = self.run.key(f"{block.estimator} {task.name}")
+            x, y = self._on_devices(x, y)
             program = self._program(block.estimator, key, x, y)
             began = time.monotonic()
-            found[task.name] = np.asarray(program(key, x, y), np.float64)
+            estimates = runner.gather_to_host(program(key, x, y))
+            found[task.name] = np.asarray(estimates[: self.run.config.seeds], np.float64)
             self.run.record_time(
                 estimator=block.estimator,
                 task=task.name,
                 samples=block.samples,
-                seconds_each=(time.monotonic() - began) / len(x),
+                seconds_each=(time.monotonic() - began) / self.run.config.seeds,
             )
         return found
 
@@ -178,7 +181,15 @@ class _Bench:
             self._drawn[task.name] = np.asarray(drawn[0]), np.asarray(drawn[1])
         return self._drawn[task.name]
 
-    def _program(self, name: str, key: jax.Array, x: np.ndarray, y: np.ndarray) -> Callable:
+    def _on_devices(self, x: np.ndarray, y: np.ndarray) -> tuple[jax.Array, jax.Array]:
+        """Spreads the repetitions over the devices; the last is repeated to fill them."""
+        mesh = self.run.mesh
+        if mesh.size == 1:
+            return jnp.asarray(x), jnp.asarray(y)
+        filled, _ = runner.pad_to_multiple((x, y), mesh.size)
+        return runner.shard_leading(filled, mesh)
+
+    def _program(self, name: str, key: jax.Array, x: jax.Array, y: jax.Array) -> Callable:
         shapes = name, x.shape, y.shape
         if shapes not in self._programs:
             estimate = jax.jit(REGISTRY[name].make(self.run.config))

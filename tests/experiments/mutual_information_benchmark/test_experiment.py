@@ -14,8 +14,8 @@ from experiments.mutual_information_benchmark.config import get_config
 from experiments.mutual_information_benchmark.estimators import REGISTRY, canonical_correlation
 from experiments.mutual_information_benchmark.measure import Cell
 from experiments.mutual_information_benchmark.tasks import all_tasks
-from experiments.runner import figures
-from tests.experiments.runner.children import outputs
+from experiments.runner import figures, stages
+from tests.experiments.runner import children
 
 TASKS = {task.name: task for task in all_tasks()}
 
@@ -71,13 +71,41 @@ def test_files(finished):
 
 
 def test_a_run_that_lost_its_end_comes_to_the_same(finished):
-    before = outputs(finished)
+    before = children.outputs(finished)
     for path in (finished / "stages").glob("gaussian_copula_*"):
         path.unlink()
     for path in finished.glob("*.csv"):
         path.unlink()
     _run(finished)
-    assert outputs(finished) == before
+    assert children.outputs(finished) == before
+
+
+def test_three_devices_give_the_results_of_one(finished, tmp_path):
+    done = children.run(
+        "experiments.mutual_information_benchmark",
+        f"--workdir={tmp_path / 'run'}",
+        "--size=full",
+        "--config.tasks=('normal_1',)",
+        "--config.estimators=('ksg_1','info_nce')",
+        "--config.samples=(120,)",
+        "--config.seeds=2",
+        "--config.neighbors=3",
+        "--config.critic.hidden=(8,)",
+        "--config.critic.embedding=16",
+        "--config.critic.learning_rate=0.003",
+        "--config.critic.max_epochs=2",
+        "--config.digits.repetitions=0",
+        devices=3,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ranking at 120 samples" in done.stdout
+    for name in ("ksg_1", "info_nce"):
+        stage = f"{name}_one-dimensional_120"
+        many, one = (
+            stages.read(workdir / "stages", stage).result["normal_1"]
+            for workdir in (tmp_path / "run", finished)
+        )
+        np.testing.assert_allclose(many, one, rtol=1e-5, atol=1e-6)
 
 
 def test_unknown_names_are_refused():
