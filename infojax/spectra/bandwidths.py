@@ -202,8 +202,8 @@ def diffusion_bandwidth(
         >>> import jax.numpy as jnp
         >>> from infojax import spectra
         >>> x = jnp.linspace(0.0, 1.0, 50)[:, None]
-        >>> print(0.02 < spectra.diffusion_bandwidth(x) < 1)
-        True
+        >>> print(spectra.diffusion_bandwidth(2 * x) / spectra.diffusion_bandwidth(x))
+        2.0
     """
     size = checks.positive_integer("max_samples", max_samples)
     return _finish(bandwidths.diffusion_bandwidth, x, where, max_samples=size)

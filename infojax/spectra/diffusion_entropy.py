@@ -113,9 +113,10 @@ def _over_rows(of_rows, points: jax.Array) -> jax.Array:
     *batch, size, features = points.shape
     block = min(size, _ROWS)
     padding = [(0, 0)] * len(batch) + [(0, -size % block), (0, 0)]
-    tiles = jnp.pad(points, padding).reshape(*batch, -1, block, features)
+    blocks = -(-size // block)
+    tiles = jnp.pad(points, padding).reshape(*batch, blocks, block, features)
     rows = jax.lax.map(jax.checkpoint(of_rows), jnp.moveaxis(tiles, -3, 0))
-    return jnp.moveaxis(rows, 0, -2).reshape(*batch, -1)[..., :size]
+    return jnp.moveaxis(rows, 0, -2).reshape(*batch, blocks * block)[..., :size]
 
 
 @functools.partial(jax.jit, static_argnames="alpha")

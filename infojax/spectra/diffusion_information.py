@@ -30,8 +30,9 @@ def _sets_of_one(key, labels, mask, num_classes: int, repetitions: int, capacity
         return jnp.argsort(left_out, stable=True)[:capacity]
 
     def of_class(number, size, key):
-        draws = jax.random.uniform(key, (repetitions, labels.shape[0]))
-        ranks = jnp.argsort(jnp.argsort(jnp.where(mask, draws, jnp.inf)))
+        # Integers, so that the draws are the same in every precision; 2^32 - 1 goes last.
+        draws = jax.random.bits(key, (repetitions, labels.shape[0]), jnp.uint32) >> 1
+        ranks = jnp.argsort(jnp.argsort(jnp.where(mask, draws, jnp.uint32(2**32 - 1))))
         own = ((labels != number) | ~mask)[None]
         left_out = jnp.concatenate([own, ranks >= size])
         return jax.vmap(places_of)(left_out), room < size

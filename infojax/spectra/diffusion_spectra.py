@@ -84,7 +84,7 @@ def diffusion_spectrum(
         >>> import jax.numpy as jnp
         >>> from infojax import spectra
         >>> x = jnp.array([[0.0], [0.0], [9.0]])
-        >>> print(spectra.diffusion_spectrum(x, 1.0))
+        >>> print(spectra.diffusion_spectrum(x, 1.0).round(3))
         [1. 1. 0.]
     """
     given, wide, mask, valid = checked_samples(x, where)
