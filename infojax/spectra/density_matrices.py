@@ -95,9 +95,15 @@ def _checked_density(name: str, rho) -> tuple[jax.Array, jax.Array, jax.Array]:
 _eigenvalues = jax.jit(eigenvalues)
 
 
+@jax.jit
+def _negative_information(values: jax.Array) -> jax.Array:
+    """Sum of l log l over descending eigenvalues that are not noise."""
+    return jnp.sum(xlogx(values), -1)
+
+
 def _entropy_nats(name, given, wide):
     values, valid = semidefinite_values(name, given, _eigenvalues(wide))
-    return -jnp.sum(xlogx(values), -1), valid
+    return -_negative_information(values), valid
 
 
 def von_neumann_entropy(
@@ -169,6 +175,9 @@ def _(primals, tangents):
     return (value, outside), (tangent, jnp.zeros_like(outside))
 
 
+_compiled_cross_entropy = jax.jit(_cross_entropy)
+
+
 def relative_von_neumann_entropy(
     rho: Float[Array, "*B N N"], tau: Float[Array, "*B N N"], *, base: float | None = None
 ) -> Float[Array, "*B"]:
@@ -206,7 +215,7 @@ def relative_von_neumann_entropy(
     (given, wide, valid), (given_tau, wide_tau, valid_tau) = _checked_pair(rho, tau)
     nats, definite = _entropy_nats("rho", given, wide)
     _, definite_tau = semidefinite_values("tau", given_tau, _eigenvalues(wide_tau))
-    cross, outside = _cross_entropy(wide, wide_tau)
+    cross, outside = _compiled_cross_entropy(wide, wide_tau)
     room = jnp.finfo(wide.dtype).eps * 8 * wide.shape[-1]
     value = jnp.where(outside > room, jnp.inf, jnp.maximum(cross - nats, 0))
     value = gated(value, valid, valid_tau, definite, definite_tau)
@@ -259,7 +268,7 @@ def quantum_jensen_shannon_divergence(
     (given, wide, valid), (given_tau, wide_tau, valid_tau) = _checked_pair(rho, tau)
     nats, definite = _entropy_nats("rho", given, wide)
     nats_tau, definite_tau = _entropy_nats("tau", given_tau, wide_tau)
-    middle = -jnp.sum(xlogx(without_noise(_eigenvalues((wide + wide_tau) / 2))), -1)
+    middle = -_negative_information(without_noise(_eigenvalues((wide + wide_tau) / 2)))
     value = jnp.maximum(middle - (nats + nats_tau) / 2, 0)
     value = gated(value, valid, valid_tau, definite, definite_tau)
     return narrow(nats_to_base(value, base), given, given_tau)

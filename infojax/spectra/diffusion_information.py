@@ -62,7 +62,8 @@ def _information_of_one(
     at_once = min(places.shape[0], max(1, _ENTRIES // capacity**2))
     entropies = jax.lax.map(entropy, (places, counted), batch_size=at_once)
     own, *others = entropies.reshape(num_classes, 1 + repetitions).T
-    gains = sum(others) / repetitions - own
+    # Differences first: where a draw is the class itself, they are 0 exactly.
+    gains = sum(other - own for other in others) / repetitions
     return jnp.sum(weights * gains), largest <= capacity
 
 

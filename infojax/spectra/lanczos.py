@@ -60,6 +60,8 @@ def _gram_product(mesh, points, sigma, mask) -> Callable[[jax.Array], jax.Array]
     """v -> G v of one problem; over a mesh each device makes its share of the rows."""
     if mesh is None:
         return lambda vectors: gaussian_gram_matvec(points, vectors, sigma=sigma, where=mask)
+    # Sharding is left to the compiler around it, whatever the caller's mesh asks for.
+    mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names)
     rows = jax.sharding.PartitionSpec(mesh.axis_names)
     whole = jax.sharding.PartitionSpec()
     product = jax.shard_map(

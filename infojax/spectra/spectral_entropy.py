@@ -23,6 +23,7 @@ def eigenvalues(matrix: jax.Array) -> jax.Array:
     return jnp.linalg.eigvalsh(matrix, symmetrize_input=True)
 
 
+@jax.jit
 def without_noise(values: jax.Array, mask: jax.Array | None = None) -> jax.Array:
     """Sets to 0, with derivative 0, the eigenvalues of semi-definite matrices that are noise.
 
@@ -69,6 +70,7 @@ def checked_time(t: ArrayLike, batch: tuple[int, ...]) -> tuple[jax.Array, jax.A
     return array, valid
 
 
+@jax.jit
 def power_entropy_nats(values: jax.Array, t: jax.Array) -> jax.Array:
     """Entropy of p_i = l_i^t / sum_j l_j^t; its derivative by an eigenvalue 0 is 0.
 

@@ -56,9 +56,7 @@ def test_masks_units_batches_and_the_short_way():
     found = _estimate(wide, key=key, sigma=2.0, t=1.0, where=keep)
     assert abs(found.entropy - exact) < 4 * (found.standard_error + found.quadrature_change)
     options = {"key": key, "sigma": 2.0, **_SMALL}
-    share = spectra.diffusion_spectral_entropy_estimate(x, normalize=True, **options)
     bits = spectra.diffusion_spectral_entropy_estimate(x[None], base=2, **options)
-    np.testing.assert_allclose(share.entropy * np.log(300), exact, rtol=0.01)
     np.testing.assert_allclose(bits.entropy * np.log(2), [exact], rtol=0.01)
     assert bits.standard_error.shape == (1,)
     # Too few samples for the spaces: all eigenvalues.
@@ -72,21 +70,19 @@ def test_masks_units_batches_and_the_short_way():
 
 def test_low_rank_and_coincident_samples():
     key = jax.random.key(0)
-    clusters = np.repeat(99 * np.eye(4, dtype=np.float32), 75, 0)
-    np.testing.assert_allclose(
-        _estimate(clusters, key=key, sigma=1.0, t=1.0).entropy, np.log(4), 1e-4
-    )
-    same = np.ones((300, 4), np.float32)
-    assert abs(_estimate(same, key=key, sigma=1.0, t=1.0).entropy) < 1e-4
-    far = 99 * np.eye(300, dtype=np.float32)
-    np.testing.assert_allclose(_estimate(far, key=key, sigma=1.0, t=1.0).entropy, np.log(300), 1e-4)
+    points = 99 * np.eye(300, dtype=np.float32)
+    for copies in (300, 75, 1):
+        x = np.repeat(points[: 300 // copies], copies, 0)
+        found = _estimate(x, key=key, sigma=1.0, t=1.0)
+        np.testing.assert_allclose(found.entropy, np.log(300 / copies), rtol=1e-4, atol=1e-4)
 
 
 def test_the_derivative_is_right_in_expectation():
     x = jnp.asarray(_samples(200, 3))
+    sizes = {"num_probes": 12, "num_steps": 3, "block_size": 20, "num_powers": 1}
 
     def estimate(x, sigma, key):
-        found = spectra.diffusion_spectral_entropy_estimate(x, key=key, sigma=sigma, **_SMALL)
+        found = spectra.diffusion_spectral_entropy_estimate(x, key=key, sigma=sigma, **sizes)
         return found.entropy
 
     def exact(x, sigma):
@@ -96,11 +92,13 @@ def test_the_derivative_is_right_in_expectation():
     expected, by_sigma = jax.jit(jax.grad(exact, (0, 1)))(x, sigma)
     gradient = jax.jit(jax.vmap(jax.grad(estimate, (0, 1)), (None, None, 0)))
     found, found_by_sigma = gradient(x, sigma, jax.random.split(jax.random.key(0), 24))
-    error = np.linalg.norm(found.mean(0) - expected) / np.linalg.norm(expected)
-    alone = np.linalg.norm(found[0] - expected) / np.linalg.norm(expected)
-    assert error < 0.03, error
-    assert alone < 0.2, alone
-    np.testing.assert_allclose(found_by_sigma.mean(), by_sigma, rtol=0.01)
+    size = np.linalg.norm(expected)
+    alone = np.sqrt(np.mean(np.sum((found - expected) ** 2, (1, 2)))) / size
+    together = np.linalg.norm(found.mean(0) - expected) / size
+    assert alone < 0.25, alone
+    # No more than what averaging leaves of the random error: no bias.
+    assert together < 1.3 * alone / np.sqrt(24), (together, alone)
+    np.testing.assert_allclose(found_by_sigma.mean(), by_sigma, rtol=0.04)
 
 
 def test_full_reorthogonalisation_keeps_the_basis_orthonormal():
@@ -121,17 +119,22 @@ _SHARDED = """
 import jax, numpy as np
 from infojax import spectra
 assert jax.device_count() == 8
-x = np.random.default_rng(0).normal(size=(301, 6)).astype(np.float32)
 mesh = jax.make_mesh((4, 2), ("a", "b"))
 sizes = dict(num_probes=12, num_steps=5, block_size=12, num_powers=1)
 def value(x, mesh):
     return spectra.diffusion_spectral_entropy_estimate(
         x, key=jax.random.key(0), sigma=2.0, mesh=mesh, **sizes).entropy
-shared, slope = jax.jit(jax.value_and_grad(lambda x: value(x, mesh)))(x)
-exact, expected = jax.jit(jax.value_and_grad(
-    lambda x: spectra.diffusion_spectral_entropy(x, sigma=2.0)))(x)
-assert abs(shared - exact) < 0.02 * exact, (shared, exact)
-assert np.linalg.norm(slope - expected) < 0.3 * np.linalg.norm(expected)
+x = np.random.default_rng(0).normal(size=(304, 6)).astype(np.float32)
+both = jax.jit(jax.value_and_grad(value), static_argnums=1)
+shared, slope = both(x, mesh)
+alone, expected = both(x, None)
+assert abs(shared - alone) < 1e-4 * alone, (shared, alone)
+away = np.linalg.norm(slope - expected) / np.linalg.norm(expected)
+assert away < 0.01, away
+# A number of rows that the devices cannot share evenly.
+uneven = jax.jit(value, static_argnums=1)(x[:301], mesh)
+exact = spectra.diffusion_spectral_entropy(x[:301], sigma=2.0)
+assert abs(uneven - exact) < 0.01 * exact, (uneven, exact)
 """
 
 
