@@ -9,7 +9,7 @@ from experiments import runner
 from experiments.mutual_information_benchmark import ledger, pictures, pixels
 from experiments.mutual_information_benchmark.config import get_config
 from experiments.mutual_information_benchmark.estimators import REGISTRY
-from experiments.mutual_information_benchmark.measure import Cell, measure_all, seconds_each
+from experiments.mutual_information_benchmark.measure import Cell, measure_all, milliseconds_each
 
 
 def setting_rows(cells: list[Cell]) -> list[dict[str, object]]:
@@ -36,9 +36,6 @@ def setting_rows(cells: list[Cell]) -> list[dict[str, object]]:
                 "estimate_minus_truth": bias.value,
                 "low": bias.low,
                 "high": bias.high,
-                "standard_deviation": float(cell.estimates.std(ddof=1))
-                if cell.estimates.size > 1
-                else 0.0,
             }
         )
     return rows
@@ -72,8 +69,8 @@ def ranking_rows(cells: list[Cell]) -> list[dict[str, object]]:
                 "family": REGISTRY[name].family,
                 "tasks": len(mine),
                 "mean_place": float(np.mean(places[name])),
-                "mean_error_nats": float(np.mean([cell.error for cell in mine])),
-                "mean_bias_nats": float(np.mean([cell.bias.value for cell in mine])),
+                "median_error_nats": float(np.median([cell.error for cell in mine])),
+                "largest_error_nats": max(cell.error for cell in mine),
                 "tasks_within_0.1_nats": sum(abs(cell.bias.value) <= 0.1 for cell in mine),
             }
         )
@@ -83,15 +80,15 @@ def ranking_rows(cells: list[Cell]) -> list[dict[str, object]]:
 def _show_ranking(run: runner.Run, rows: list[dict[str, object]]) -> None:
     """Prints the ranking with times, which no stored table may hold."""
     titles = {entry.title: name for name, entry in REGISTRY.items()}
-    seconds = seconds_each(run)
+    milliseconds = milliseconds_each(run)
     run.print(f"\nranking at {max(run.config.samples)} samples (place: 0 best, 1 last)")
     for row in rows:
-        taken = seconds.get(titles[str(row["estimator"])])
+        taken = milliseconds.get(titles[str(row["estimator"])])
         run.print(
             f"{row['estimator']:<28}place {row['mean_place']:.2f}  "
-            f"error {row['mean_error_nats']:.3f} nats  "
+            f"median error {row['median_error_nats']:.3f} nats  "
             f"{row['tasks_within_0.1_nats']} of {row['tasks']} tasks within 0.1"
-            + (f"  {1000 * taken:.1f} ms each" if taken is not None else "")
+            + (f"  {taken:.1f} ms each" if taken is not None else "")
         )
     run.print()
 

@@ -1,7 +1,7 @@
 """Joint laws of (X, Y) with their exact mutual information in closed form.
 
 Normal: Gelfand and Yaglom 1957. Student: Arellano-Valle, Contreras-Reyes and Genton 2013, by
-the entropies of their equation (7). Additive uniform noise: arXiv 2306.11078, appendix A.
+the entropies of their equation (7). Additive uniform noise: arXiv 2306.11078.
 """
 
 import dataclasses

@@ -87,7 +87,7 @@ def _normal_claims(book: Book) -> list[runner.Claim]:
                 "50 dimensions",
                 _worst_bias(deviations),
                 "<= 0.05",
-                f"{_PAPER}, section 5: assuming normal laws is best where they are",
+                f"{_PAPER}, results: assuming normal laws is best where they are",
             )
         )
     pairs = [(_base(t), t) for t in book.tasks_of(_COPULA) if t.startswith(_MARGINAL_IMAGES)]
@@ -102,7 +102,7 @@ def _normal_claims(book: Book) -> list[runner.Claim]:
                 name="copula_blind_to_marginals",
                 statement="Largest change in nats of a Gaussian copula estimate when the same "
                 f"samples are mapped one variable at a time ({len(pairs)} tasks)",
-                source="invariance of copulas; marginal images of " + _PAPER + ", section 3",
+                source="invariance of copulas; marginal images of " + _PAPER,
                 value=float(apart),
                 threshold="<= 0.001",
             )
@@ -114,11 +114,11 @@ def _normal_claims(book: Book) -> list[runner.Claim]:
         claims.append(
             _claim(
                 "copula_misses_student_dependence",
-                "Share of the information of Student laws with the identity as dispersion that "
-                "the Gaussian copula adds (it has no correlation to see): mean over tasks",
+                "Bias of the Gaussian copula as a share of the information, mean over the "
+                "Student tasks, which have no correlation for it to see",
                 lost,
                 "<= -0.5",
-                f"{_PAPER}, section 5: the assumption of normality fails silently",
+                f"{_PAPER}, results: the assumption of normality fails silently",
             )
         )
     return claims
@@ -144,7 +144,7 @@ def _neighbor_claims(book: Book) -> list[runner.Claim]:
                 "without long tails",
                 _worst_bias(deviations),
                 "<= 0.05",
-                f"{_PAPER}, section 5: classical estimators do well in low dimension",
+                f"{_PAPER}, results: classical estimators do well in low dimension",
             )
         )
     wide = [
@@ -163,7 +163,7 @@ def _neighbor_claims(book: Book) -> list[runner.Claim]:
                 f"dimensions ({', '.join(wide)})",
                 runner.mean_interval(share.mean(0)),
                 "<= -0.2",
-                f"{_PAPER}, section 5: KSG degrades with dimension",
+                f"{_PAPER}, results: KSG degrades with dimension",
             )
         )
     return claims
@@ -206,7 +206,7 @@ def _comparison_claims(book: Book) -> list[runner.Claim]:
             f"{len(heavy)} pairs of tasks with the same draws",
             heavy,
             "> 0",
-            f"{_PAPER}, section 5: long tails are hard",
+            f"{_PAPER}, results: long tails are hard",
         ),
         *_paired_claim(
             book,
@@ -215,7 +215,7 @@ def _comparison_claims(book: Book) -> list[runner.Claim]:
             "KSG 1 and InfoNCE",
             spirals,
             "> 0",
-            f"{_PAPER}, section 5: no estimator is invariant to diffeomorphisms",
+            f"{_PAPER}, results: no estimator is invariant to diffeomorphisms",
         ),
         *_paired_claim(
             book,
@@ -224,7 +224,7 @@ def _comparison_claims(book: Book) -> list[runner.Claim]:
             "interact",
             sparse,
             "> 0",
-            f"{_PAPER}, section 5: neural estimators learn sparse interactions",
+            f"{_PAPER}, results: neural estimators learn sparse interactions",
         ),
     ]
 
@@ -245,7 +245,7 @@ def _ranking_claims(book: Book) -> list[runner.Claim]:
             name="no_estimator_wins_everywhere",
             statement="Estimators that have the smallest error on some task: "
             + ", ".join(REGISTRY[name].title for name in names if name in winners),
-            source=f"{_PAPER}, section 5",
+            source=f"{_PAPER}, results",
             value=len(winners),
             threshold=">= 3",
         )

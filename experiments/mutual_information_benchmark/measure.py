@@ -1,7 +1,9 @@
 """Runs every estimator on every task: one compiled call for all repetitions of a setting."""
 
+import concurrent.futures
 import functools
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -33,7 +35,12 @@ class Cell(NamedTuple):
 
     @property
     def bias(self) -> runner.Estimate:
-        """Mean of estimate minus truth, in nats, with its 95 % interval over repetitions."""
+        """Mean of estimate minus truth, in nats, with its 95 % interval over repetitions.
+
+        A bound that has exceeded the floating type is infinite, and has no interval.
+        """
+        if not np.all(np.isfinite(self.estimates)):
+            return runner.Estimate(float(self.estimates.mean()), np.nan, np.nan)
         return runner.mean_interval(self.estimates - self.task.truth)
 
     @property
@@ -155,19 +162,25 @@ class _Bench:
     def measure(self, block: _Block) -> dict[str, np.ndarray]:
         """Returns for each task of a block the estimates of all repetitions, in nats."""
         found = {}
-        for task in block.tasks:
-            x, y = (_standardized(v[:, : block.samples]) for v in self._draw(task))
-            key = self.run.key(f"{block.estimator} {task.name}")
-            x, y = self._on_devices(x, y)
-            program = self._program(block.estimator, key, x, y)
+        key_of = {task.name: self.run.key(f"{block.estimator} {task.name}") for task in block.tasks}
+        samples = {
+            task.name: self._on_devices(
+                *(_standardized(v[:, : block.samples]) for v in self._draw(task))
+            )
+            for task in block.tasks
+        }
+        self._compile(block.estimator, [(key_of[n], *samples[n]) for n in samples])
+        for name, (x, y) in samples.items():
+            program = self._programs[block.estimator, x.shape, y.shape]
             began = time.monotonic()
-            estimates = runner.gather_to_host(program(key, x, y))
-            found[task.name] = np.asarray(estimates[: self.run.config.seeds], np.float64)
+            estimates = runner.gather_to_host(program(key_of[name], x, y))
+            seconds = time.monotonic() - began
+            found[name] = np.asarray(estimates[: self.run.config.seeds], np.float64)
             self.run.record_time(
                 estimator=block.estimator,
-                task=task.name,
+                task=name,
                 samples=block.samples,
-                seconds_each=(time.monotonic() - began) / self.run.config.seeds,
+                milliseconds_each=1000 * seconds / self.run.config.seeds,
             )
         return found
 
@@ -189,13 +202,14 @@ class _Bench:
         filled, _ = runner.pad_to_multiple((x, y), mesh.size)
         return runner.shard_leading(filled, mesh)
 
-    def _program(self, name: str, key: jax.Array, x: jax.Array, y: jax.Array) -> Callable:
-        shapes = name, x.shape, y.shape
-        if shapes not in self._programs:
-            estimate = jax.jit(REGISTRY[name].make(self.run.config))
-            # Compiled ahead, so that the time is of the estimate alone.
-            self._programs[shapes] = estimate.lower(key, x, y).compile()
-        return self._programs[shapes]
+    def _compile(self, name: str, calls: list[tuple[jax.Array, jax.Array, jax.Array]]) -> None:
+        """Compiles ahead, so that the time is of the estimates alone; a core for each shape."""
+        new = {(name, x.shape, y.shape): (key, x, y) for key, x, y in calls}
+        new = {shapes: call for shapes, call in new.items() if shapes not in self._programs}
+        estimate = jax.jit(REGISTRY[name].make(self.run.config))
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            programs = pool.map(lambda call: estimate.lower(*call).compile(), new.values())
+            self._programs.update(zip(new, programs, strict=True))
 
 
 def _standardized(x: np.ndarray) -> np.ndarray:
@@ -205,7 +219,7 @@ def _standardized(x: np.ndarray) -> np.ndarray:
     return (x / x.std(1, keepdims=True)).astype(np.float32)
 
 
-def seconds_each(run: runner.Run) -> dict[str, float]:
+def milliseconds_each(run: runner.Run) -> dict[str, float]:
     """Reads the median time of one estimate at the largest sample size.
 
     Args:
@@ -213,11 +227,11 @@ def seconds_each(run: runner.Run) -> dict[str, float]:
             that no table may hold them.
 
     Returns:
-        Seconds, without compilation, for each estimator that was timed.
+        Milliseconds, without compilation, for each estimator that was timed.
     """
     times: dict[str, list[float]] = {}
     for line in (run.workdir / TIMING_FILE).read_text().splitlines():
         row = json.loads(line)
-        if row.get("samples") == max(run.config.samples) and "estimator" in row:
-            times.setdefault(row["estimator"], []).append(row["seconds_each"])
+        if row.get("samples") == max(run.config.samples) and "milliseconds_each" in row:
+            times.setdefault(row["estimator"], []).append(row["milliseconds_each"])
     return {name: float(np.median(values)) for name, values in times.items()}

@@ -12,6 +12,7 @@ from experiments.mutual_information_benchmark.measure import Cell
 from experiments.runner import figures
 
 _WORST = 1.0  # nats at which the colours end
+_ERRORS = (1e-3, 10.0)  # nats between which errors are drawn
 
 
 def _names(book: Book) -> tuple[list[str], list[str]]:
@@ -34,7 +35,10 @@ def heat_map(cells: Sequence[Cell]) -> Figure:
     truths = {key[1]: cell.task for key, cell in book.cells.items()}
     bias = np.full((len(tasks), len(estimators)), np.nan)
     for (name, task), cell in book.cells.items():
-        bias[tasks.index(task), estimators.index(name)] = cell.bias.value
+        # Clipped, because an infinite bias would have no colour.
+        bias[tasks.index(task), estimators.index(name)] = np.clip(
+            cell.bias.value, -2 * _WORST, 2 * _WORST
+        )
     panel = (3.2 + 0.62 * len(estimators), 1.9 + 0.22 * len(tasks))
     figure, ax = figures.subplots(1, 1, panel=panel)
     norm = TwoSlopeNorm(0, -_WORST, _WORST)
@@ -43,11 +47,12 @@ def heat_map(cells: Sequence[Cell]) -> Figure:
         for column, name in enumerate(estimators):
             cell = book.cells.get((name, task))
             if cell is not None:
+                mean = cell.estimates.mean()
                 strong = abs(bias[row, column]) > 0.6 * _WORST
                 ax.text(
                     column,
                     row,
-                    f"{cell.estimates.mean():.2f}",
+                    f"{mean:.2f}" if abs(mean) < 10 else f"{mean:.0f}",
                     ha="center",
                     va="center",
                     fontsize=7,
@@ -113,9 +118,9 @@ def ranking(cells: Sequence[Cell]) -> Figure:
     figure, ax = figures.subplots(1, 1, panel=(7.2, 1.3 + 0.32 * len(order)))
     for row, name in enumerate(order):
         for g, group in enumerate(groups):
-            errors = [max(c.error, 1e-3) for c in by_name[name] if c.task.group == group]
+            errors = [c.error for c in by_name[name] if c.task.group == group]
             ax.plot(
-                errors,
+                np.clip(errors, *_ERRORS),
                 np.full(len(errors), row + 0.14 * (g - (len(groups) - 1) / 2)),
                 figures.MARKERS[g],
                 color=figures.COLORS[g],
@@ -124,7 +129,7 @@ def ranking(cells: Sequence[Cell]) -> Figure:
                 markeredgewidth=0,
                 label=group if row == 0 else None,
             )
-        middle = np.median([max(c.error, 1e-3) for c in by_name[name]])
+        middle = np.clip(np.median([c.error for c in by_name[name]]), *_ERRORS)
         ax.plot([middle, middle], [row - 0.38, row + 0.38], color="black", linewidth=1.6)
     titles = [f"{REGISTRY[name].title} ({len(by_name[name])})" for name in order]
     ax.set_yticks(range(len(order)), titles)
@@ -134,7 +139,7 @@ def ranking(cells: Sequence[Cell]) -> Figure:
     figures.finish(
         ax,
         title=f"Error by task at {book.samples} samples; bar: median; in brackets: tasks measured",
-        x="mean absolute error [nats]",
+        x=f"mean absolute error [nats], larger ones at {_ERRORS[1]:g}",
         legend=False,
     )
     # The legend needs every group once, also those that the first row lacks.

@@ -1,6 +1,6 @@
 """The forty tasks of the benchmark: laws and their images, each with its exact information.
 
-arXiv 2306.11078, section 4: one-dimensional, embedded, normal, Student and transformed tasks.
+One-dimensional, embedded, normal, Student and transformed tasks of arXiv 2306.11078.
 """
 
 import dataclasses
@@ -190,7 +190,7 @@ def _one_dimensional() -> list[Task]:
 
 
 def all_tasks() -> list[Task]:
-    """Makes the forty tasks, in the order of the paper's figure.
+    """Makes the forty tasks, in the order of the package `benchmark-mi`.
 
     Returns:
         The tasks: 10 one-dimensional (the Swiss roll has 2 x 1), 9 normal, 6 Student and 15

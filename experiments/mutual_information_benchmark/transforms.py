@@ -1,6 +1,6 @@
 """Invertible maps of X or of Y alone, which leave their mutual information as it is.
 
-Constants and shapes as in arXiv 2306.11078, section 3 and appendix C. Each function maps samples
+Shapes and constants as in arXiv 2306.11078 and its package `benchmark-mi`. Each function maps samples
 (N, D) to samples (N, D), the Swiss roll (N, 1) to (N, 2).
 """
 
