@@ -1,7 +1,7 @@
 """Invertible maps of X or of Y alone, which leave their mutual information as it is.
 
-Shapes and constants as in arXiv 2306.11078 and its package `benchmark-mi`. Each function maps samples
-(N, D) to samples (N, D), the Swiss roll (N, 1) to (N, 2).
+Shapes and constants as in arXiv 2306.11078 and its package `benchmark-mi`. Each function maps
+samples (N, D) to samples (N, D), the Swiss roll (N, 1) to (N, 2).
 """
 
 import jax
