@@ -21,7 +21,9 @@ from benchmarks import (
     kernel_statistics,
     logits_kernels,
     measures,
+    neighbors,
     pooling_kernels,
+    spectra,
 )
 from benchmarks.measure import Table, show
 from experiments.runner import figures
@@ -32,12 +34,15 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "entropy_from_logits": measures.entropy_from_logits,
     "entropy_accuracy": measures.entropy_accuracy,
     "import_time": measures.import_time,
+    "ksg_accuracy": neighbors.ksg_accuracy,
+    "ksg_mutual_information": neighbors.ksg_mutual_information,
     "attention_with_entropy": attention_kernels.attention_with_entropy,
     "attention_modelled": attention_kernels.attention_modelled,
     "bottleneck_step": coupling_kernels.fused_bottleneck_step,
     "gated_attention_pooling": pooling_kernels.gated_attention_pooling,
     "gaussian_gram_matvec": gram_kernels.gaussian_gram_matvec,
     "hsic_test": kernel_statistics.hsic_test,
+    "diffusion_spectral_entropy": spectra.diffusion_spectral_entropy,
     "greedy_coupling_modelled": coupling_kernels.greedy_coupling_modelled,
     "information_accuracy": information_accuracy.information_accuracy,
     "interval_coverage": information_accuracy.interval_coverage,

@@ -23,7 +23,8 @@ def neighbor_orders(k: Orders) -> tuple[int, ...]:
         TypeError: one is not a whole number.
         ValueError: one is below 1, or there is none.
     """
-    several = k if isinstance(k, Sequence) and not isinstance(k, str) else (k,)
+    # What is no sequence of numbers is refused by the check of a single one.
+    several: Sequence = k if isinstance(k, list | tuple) else (k,)
     orders = tuple(checks.positive_integer("k", one) for one in several)
     if not orders:
         raise ValueError("k must name a neighbour; got ().")

@@ -96,7 +96,7 @@ def _(options, primals, tangents):
     places = _search(x, y, labels, tuple(known.items()))[1]
 
     def of_points(x, y):
-        return _of_places(x, y, places, known["metric"])
+        return _of_places(x, y, places, str(known["metric"]))
 
     return jax.jvp(of_points, (x, y), tangents[:2])
 

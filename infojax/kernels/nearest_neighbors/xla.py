@@ -18,7 +18,7 @@ from infojax.kernels.nearest_neighbors.smallest import k_smallest
 from infojax.kernels.varying import vary_like
 
 # Rows of a block, and the most pairs of a tile: a few MiB, about a core's second-level cache.
-_ROWS = 128
+_ROWS = 64
 _PAIRS = 1 << 21
 # Problems of so few pairs are solved without windows: there is nothing to save but compilation.
 _SMALL = 1 << 12
