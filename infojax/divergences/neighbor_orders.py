@@ -23,8 +23,9 @@ def neighbor_orders(k: Orders) -> tuple[int, ...]:
         TypeError: one is not a whole number.
         ValueError: one is below 1, or there is none.
     """
-    # What is no sequence of numbers is refused by the check of a single one.
-    several: Sequence = k if isinstance(k, list | tuple) else (k,)
+    if isinstance(k, str):
+        raise TypeError(f"k must be a whole number, or several; got {k!r}.")
+    several = k if isinstance(k, Sequence) else (k,)
     orders = tuple(checks.positive_integer("k", one) for one in several)
     if not orders:
         raise ValueError("k must name a neighbour; got ().")
