@@ -144,8 +144,8 @@ def test_strong_dependence_is_corrected():
     assert abs(corrected - truth) < 0.7
     independent = [z.astype(np.float32) for z in _correlated(0.0, 300, 2)]
     assert abs(information.local_nonuniformity_mutual_information(*independent, k=7)) < 0.1
-    with pytest.raises(ValueError, match="up to 4 coordinates"):
-        information.local_nonuniformity_mutual_information(*np.ones((2, 20, 3), np.float32))
+    with pytest.raises(ValueError, match="up to 6 coordinates"):
+        information.local_nonuniformity_mutual_information(*np.ones((2, 20, 4), np.float32))
     with pytest.raises(ValueError, match="k must be above the 2"):
         information.local_nonuniformity_mutual_information(x, y, k=2)
     with pytest.raises(ValueError, match="alpha"):
