@@ -136,7 +136,7 @@ def diffusion_spectral_entropy(repeats: int, quick: bool) -> Table:
     Returns:
         The table.
     """
-    count, many = (700, 700) if quick else (4000, 50_000)
+    count, many = (200, 200) if quick else (4000, 50_000)
     return Table(
         title="Diffusion spectral entropy",
         note="Standard normal samples, sigma = 10, t = 1, float32. Times: median (least .. most) "
