@@ -1,5 +1,6 @@
 """Settings of the whole suite: CPU alone, a persistent compilation cache, quiet hypothesis."""
 
+import gc
 import os
 import pathlib
 
@@ -7,6 +8,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import hypothesis
 import jax
+import pytest
 
 # Scripts that make golden numbers need packages of their own.
 collect_ignore_glob = ["golden/*"]
@@ -23,3 +25,29 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("infojax")
+
+# Compiled programs stay in memory, and thousands of tests would fill it.
+_MOST_BYTES = 3 << 30
+_TESTS_BETWEEN = 80  # what is freed is used again, but seldom given back to the system
+_tests_since = 0
+
+
+def _resident() -> int:
+    """Bytes that this process holds in memory; 0 where the system does not tell."""
+    try:
+        pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(autouse=True)
+def _forget_programs():
+    """Drops compiled programs once they fill too much."""
+    global _tests_since
+    yield
+    _tests_since += 1
+    if _tests_since >= _TESTS_BETWEEN and _resident() > _MOST_BYTES:
+        jax.clear_caches()
+        gc.collect()
+        _tests_since = 0
