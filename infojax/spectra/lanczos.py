@@ -329,7 +329,8 @@ def diffusion_spectral_entropy_estimate(
         num_steps: steps of quadrature, static.
         block_size: width of the Krylov space, static.
         num_powers: how often K is applied before that space is taken as known, static.
-        mesh: devices over all of whose axes the rows of K are shared; None for one device.
+        mesh: devices over all of whose axes the rows of K are shared; None for one device. The
+            draws are those of N rounded up to a multiple of the devices.
 
     Returns:
         The estimate and its standard error, in units of `base`.

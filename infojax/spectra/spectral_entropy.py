@@ -64,7 +64,7 @@ def without_noise(values: jax.Array, mask: jax.Array | None = None) -> jax.Array
 
     Noise is what is below one unit of rounding of the largest, negative values included: that
     is how large rounding makes an eigenvalue that is 0 (measured: 1e-7 in float32 up to
-    N = 4000). A bound of N units, which theory would allow, takes away real eigenvalues: a tenth
+    N = 2000). A bound of N units, which theory would allow, takes away real eigenvalues: a tenth
     of a bit at N = 1000.
 
     Args:

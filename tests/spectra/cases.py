@@ -115,11 +115,6 @@ CASES = [
     ),
     _of_samples(spectra.diffusion_spectrum, {"sigma": 1.5}),
     _of_samples(spectra.diffusion_spectral_entropy, {"sigma": 1.5, "base": 2}),
-    _of_samples(
-        spectra.diffusion_spectral_entropy,
-        {"sigma": "median", "t": 2, "normalize": True},
-        "median",
-    ),
     _of_samples(spectra.diffusion_entry_entropy, {"sigma": 1.5}),
     _of_samples(spectra.adjacency_spectral_entropy, {"sigma": 1.5}),
     _of_samples(
@@ -145,7 +140,6 @@ CASES = [
     _of_density(spectra.von_neumann_entropy),
     _of_densities(spectra.relative_von_neumann_entropy, half=False),
     _of_densities(spectra.quantum_jensen_shannon_divergence),
-    _of_grams(spectra.matrix_renyi_entropy, 1, 1),
     _of_grams(spectra.matrix_renyi_entropy, 2.5, 1),
     _of_grams(spectra.matrix_renyi_joint_entropy, 2, 2, _GRAM_FAULTS[:2]),
     _of_grams(spectra.matrix_renyi_conditional_entropy, 1, 2, _GRAM_FAULTS[:2]),
