@@ -25,8 +25,11 @@ _IMPLEMENTATIONS = ("xla_chunked", "pallas_tpu", "pallas_gpu")
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Several blocks, and several groups of heads, at sizes that the interpreter can take."""
-    monkeypatch.setattr(blocks, "_BLOCK", 16)
-    monkeypatch.setattr(blocks, "_SCORES", 16 * 16 * 2)
+    # Blocks of up to 24, so two heads of 16 x 16 at a time, with lengths that need padding.
+    for name in ("FORWARD_BLOCK", "WINDOWED_BLOCK", "BACKWARD_BLOCK"):
+        monkeypatch.setattr(blocks, name, 24)
+    monkeypatch.setattr(blocks, "_LANES", 8)
+    monkeypatch.setattr(blocks, "_ALIASED", 16)
     monkeypatch.setattr(pallas_tpu, "_BLOCK", 16)
     monkeypatch.setattr(pallas_gpu, "_forward_blocks", lambda query: (16, 16, 4, 1))
     monkeypatch.setattr(pallas_gpu_backward, "_backward_blocks", lambda query: (16, 16, 4, 1))
