@@ -189,7 +189,7 @@ def gaussian_copula_mutual_information(
             determine one another; a base that is not positive or is 1.
 
     Reference:
-        Ince et al. 2017, Human Brain Mapping 38(3), equations (6) to (9); bias of Gaussian
+        Ince et al. 2017, Human Brain Mapping 38(3); bias of Gaussian
         entropies by Misra, Singh and Demchuk 2005.
 
     Example:
@@ -235,7 +235,7 @@ def gaussian_copula_conditional_mutual_information(
         ValueError: as in `gaussian_copula_mutual_information`; z determines a column of x or y.
 
     Reference:
-        Ince et al. 2017, Human Brain Mapping 38(3), equation (12).
+        Ince et al. 2017, Human Brain Mapping 38(3).
 
     Example:
         >>> import jax

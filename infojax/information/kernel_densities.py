@@ -118,7 +118,7 @@ def kernel_density_quadratic_entropy(
             positive, a wrong base.
 
     Reference:
-        Principe, Information Theoretic Learning, 2010, equations (2.13) and (2.14).
+        Principe, Information Theoretic Learning, 2010, chapter 2.
 
     Example:
         >>> import jax.numpy as jnp

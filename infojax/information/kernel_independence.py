@@ -278,8 +278,8 @@ def cauchy_schwarz_mutual_information(
             finite, a bandwidth that is not positive, a wrong base.
 
     Reference:
-        Principe, Information Theoretic Learning, 2010, equation (2.98); Yu et al., arXiv
-        2404.17951, 2024, equation (13).
+        Principe, Information Theoretic Learning, 2010, chapter 2; Yu et al., arXiv
+        2404.17951, 2024.
 
     Example:
         >>> import jax.numpy as jnp

@@ -229,7 +229,7 @@ def ksg_conditional_mutual_information(
 
     Reference:
         Frenzel and Pompe, Partial Mutual Information for Coupling Analysis of Multivariate Time
-        Series, Phys. Rev. Lett. 99, 2007, equation (6), with the strict counts of Kraskov et al.
+        Series, Phys. Rev. Lett. 99, 2007, with the strict counts of Kraskov et al.
 
     Example:
         >>> import jax, infojax.information as information

@@ -131,7 +131,7 @@ def directed_information(
         ValueError: as in `transfer_entropy`.
 
     Reference:
-        Massey, Causality, Feedback and Directed Information, 1990, equation (5).
+        Massey, Causality, Feedback and Directed Information, 1990.
 
     Example:
         >>> import jax, infojax.information as information
@@ -276,7 +276,7 @@ def directed_information_from_symbols(
         ValueError: as in `transfer_entropy_from_symbols`.
 
     Reference:
-        Massey, Causality, Feedback and Directed Information, 1990, equation (5).
+        Massey, Causality, Feedback and Directed Information, 1990.
 
     Example:
         >>> import jax, infojax.information as information

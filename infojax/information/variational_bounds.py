@@ -57,7 +57,7 @@ def donsker_varadhan_bound(
             finite; a base that is not positive or is 1.
 
     Reference:
-        Donsker and Varadhan 1983; Belghazi et al. 2018, arXiv 1801.04062, equation (5).
+        Donsker and Varadhan 1983; Belghazi et al. 2018, arXiv 1801.04062, section 3.1.
 
     Example:
         >>> import jax.numpy as jnp
@@ -102,7 +102,7 @@ def mine_bound(
             NaN or +inf.
 
     Reference:
-        Belghazi et al. 2018, arXiv 1801.04062, section 3.2, equation (12).
+        Belghazi et al. 2018, arXiv 1801.04062, section 3.2.
 
     Example:
         >>> import jax, jax.numpy as jnp

@@ -256,7 +256,7 @@ def quantum_jensen_shannon_divergence(
 
     Reference:
         Majtey, Lamberti and Prato, Jensen-Shannon Divergence as a Measure of Distinguishability
-        between Mixed Quantum States, 2005, arXiv quant-ph/0508138, equation (11).
+        between Mixed Quantum States, 2005, arXiv quant-ph/0508138.
 
     Example:
         >>> import jax.numpy as jnp
