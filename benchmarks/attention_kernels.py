@@ -147,7 +147,8 @@ def attention_with_entropy(repeats: int, quick: bool) -> Table:
     return Table(
         title="Attention with entropy",
         note="Median (least .. most), float32; ratio = infojax / peer. The peer of the bars "
-        "returns no entropy.",
+        "returns no entropy. What keeps all weights in memory is timed apart, in turn with "
+        "infojax alone: after its gigabytes every page must be fetched anew.",
         rows=tuple(rows),
         figure=_picture([32, 64] if quick else [512, 1024, 2048, 4096], 1 if quick else 3),
     )

@@ -240,7 +240,7 @@ for table in sorted(pathlib.Path("tests").glob("*/cases.py")):
             for a in case.draw(np.random.default_rng(0), (2,) if case.batched else ())
         ]
         try:
-            case(*arguments)
+            jax.eval_shape(case, *arguments)  # shapes and types are all that is looked at
         except Exception as error:
             if not type(error).__module__.startswith(("beartype", "jaxtyping")):
                 raise

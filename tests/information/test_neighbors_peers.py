@@ -52,7 +52,6 @@ def _split(points):
 
 
 @hypothesis.given(_points, st.integers(-100, 100), st.integers(-3, 3), st.randoms())
-@hypothesis.settings(max_examples=30, deadline=None)
 def test_mutual_information_depends_on_order_of_distances_alone(points, shift, power, random):
     x, y = _split(points)
     order = np.arange(_COUNT)
@@ -69,7 +68,6 @@ def test_mutual_information_depends_on_order_of_distances_alone(points, shift, p
 
 
 @hypothesis.given(_points, st.integers(-3, 3))
-@hypothesis.settings(max_examples=30, deadline=None)
 def test_entropy_follows_the_scale(points, power):
     points = np.asarray(points, np.float32) / 16
     value = information.kozachenko_leonenko_entropy(points)
@@ -80,7 +78,6 @@ def test_entropy_follows_the_scale(points, power):
 
 
 @hypothesis.given(_points, st.integers(-100, 100))
-@hypothesis.settings(max_examples=30, deadline=None)
 def test_divergence_sees_differences_alone(points, shift):
     p, q = (np.asarray(half, np.float32) / 16 for half in (points[:12], points[12:]))
     value = divergences.kl_divergence_from_samples(p, q)
@@ -89,7 +86,6 @@ def test_divergence_sees_differences_alone(points, shift):
 
 
 @hypothesis.given(_points)
-@hypothesis.settings(max_examples=30, deadline=None)
 def test_what_is_known_tells_nothing(points):
     """With z = (x, y) known, z, xz and yz have the same neighbours: k, or fewer where some tie."""
     x, y = _split(points)

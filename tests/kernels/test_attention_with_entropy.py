@@ -26,7 +26,7 @@ _IMPLEMENTATIONS = ("xla_chunked", "pallas_tpu", "pallas_gpu")
 def small_blocks(monkeypatch):
     """Several blocks, and several groups of heads, at sizes that the interpreter can take."""
     # Blocks of up to 24, so two heads of 16 x 16 at a time, with lengths that need padding.
-    for name in ("FORWARD_BLOCK", "WINDOWED_BLOCK", "BACKWARD_BLOCK"):
+    for name in ("FORWARD", "WINDOWED", "BACKWARD"):
         monkeypatch.setattr(blocks, name, 24)
     monkeypatch.setattr(blocks, "_LANES", 8)
     monkeypatch.setattr(blocks, "_ALIASED", 16)

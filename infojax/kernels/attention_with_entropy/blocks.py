@@ -12,13 +12,13 @@ import jax.numpy as jnp
 from infojax.kernels.attention_with_entropy.pattern import Pattern, allowed
 
 # Queries, and keys, of a block at most. Forward, XLA's products on CPU reuse more of larger blocks,
-# until the scores in flight (4 MiB in float32) leave the cache; blocks that a window mostly leaves
-# empty should be small. The backward pass also reads scores by columns, which a stride of many
+# until the scores in flight (4 MiB in float32) leave the cache; blocks that a window leaves mostly
+# empty should be smaller. The backward pass also reads scores by columns, which a stride of many
 # powers of two sends to the same few lines of the cache: 528 rows take three quarters of the time
 # of 512.
-FORWARD_BLOCK = 1024
-WINDOWED_BLOCK = 512
-BACKWARD_BLOCK = 640
+FORWARD = 1024
+WINDOWED = 512
+BACKWARD = 640
 # Lengths of blocks are multiples of this, so that rows begin where vectors do.
 _LANES = 16
 _ALIASED = 128
@@ -210,7 +210,11 @@ def scores(
         the cap, None without one.
     """
     wide = jnp.promote_types(q.dtype, jnp.float32)
-    s = pattern.scale * jnp.einsum("bkgth,bksh->bkgts", q, k, preferred_element_type=wide)
+    # The queries are fewer than the scores; in a narrow type they would be rounded again.
+    before, after = (pattern.scale, None) if q.dtype == wide else (None, pattern.scale)
+    q = q if before is None else before * q
+    s = jnp.einsum("bkgth,bksh->bkgts", q, k, preferred_element_type=wide)
+    s = s if after is None else after * s
     slope = None
     if pattern.soft_cap is not None:
         tangent = jnp.tanh(s / pattern.soft_cap)

@@ -72,9 +72,7 @@ def attention_with_entropy(
     Returns:
         Output (B, T, N, V), and entropy and log normaliser (B, T, N) of at least float32.
     """
-    windowed = pattern.left is not None
-    most = blocks.WINDOWED_BLOCK if windowed else blocks.FORWARD_BLOCK
-    cut = blocks.cut(query, key, most)
+    cut = blocks.cut(query, key, blocks.FORWARD if pattern.left is None else blocks.WINDOWED)
     q = blocks.rows_by_head(query, key.shape[2], cut)
     k, v = (blocks.columns_by_head(x, cut) for x in (key, value))
     bias, mask = (blocks.padded_table(table, cut) for table in (bias, mask))
@@ -125,7 +123,7 @@ def attention_gradients(
         Gradients by query, key, value and bias.
     """
     query, key, value, bias, mask, output_gradient, *per_query = inputs
-    cut = blocks.cut(query, key, blocks.BACKWARD_BLOCK, by_columns=True)
+    cut = blocks.cut(query, key, blocks.BACKWARD, by_columns=True)
     key_heads = key.shape[2]
     q, upstream = (blocks.rows_by_head(x, key_heads, cut) for x in (query, output_gradient))
     rows = jnp.stack(per_query, -1)
