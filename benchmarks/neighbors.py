@@ -106,7 +106,7 @@ def ksg_accuracy(repeats: int, quick: bool) -> Table:
     rows = []
     for size in (1,) if quick else (1, 2, 4, 8, 16):
         functions = dict(estimators)
-        if size <= 2:  # in eight coordinates it is refused
+        if size <= 2:  # 4 + 4 coordinates are more than the six that it takes
             functions["local non-uniformity"] = functools.partial(
                 information.local_nonuniformity_mutual_information, k=2 * size + 3
             )

@@ -231,20 +231,46 @@ def scores(
 
 
 def heads_at(x: jax.Array, place: Place, cut: Cut) -> jax.Array:
-    """The heads in flight of an array (B, K, ...)."""
+    """The heads in flight.
+
+    Args:
+        x: (B, K, ...).
+        place: the block.
+        cut: the sizes of blocks.
+
+    Returns:
+        (b, k, ...).
+    """
     start = (place.batch * cut.batch, place.head * cut.key_heads, *[jnp.int32(0)] * (x.ndim - 2))
     return jax.lax.dynamic_slice(x, start, (cut.batch, cut.key_heads, *x.shape[2:]))
 
 
 def block_at(x: jax.Array, number, size: int, axis: int) -> jax.Array:
-    """A block along an axis."""
+    """A block along an axis.
+
+    Args:
+        x: any shape.
+        number: which block, from 0.
+        size: its length.
+        axis: the axis, which blocks of this length fill.
+
+    Returns:
+        `x` with `size` along `axis`.
+    """
     if x.shape[axis] == size:
         return x
     return jax.lax.dynamic_slice_in_dim(x, number * jnp.int32(size), size, axis)
 
 
 def places(cut: Cut) -> tuple[jax.Array, jax.Array]:
-    """Numbers of the blocks of batch and heads, in the order in which they are done."""
+    """Numbers of the blocks of batch and heads, in the order in which they are done.
+
+    Args:
+        cut: the sizes of blocks.
+
+    Returns:
+        Those of the batch and those of the key heads, int32, each (batch_count * head_count,).
+    """
     numbers = jnp.arange(cut.batch_count * cut.head_count, dtype=jnp.int32)
     return jax.lax.div(numbers, jnp.int32(cut.head_count)), jax.lax.rem(
         numbers, jnp.int32(cut.head_count)
@@ -252,7 +278,15 @@ def places(cut: Cut) -> tuple[jax.Array, jax.Array]:
 
 
 def gather_heads(x: jax.Array, cut: Cut) -> jax.Array:
-    """Stacked results (groups of heads, b, k, ...) as (B, K, ...)."""
+    """Puts the results of the heads in flight together.
+
+    Args:
+        x: stacked as `places` numbers them, (batch_count * head_count, b, k, ...).
+        cut: the sizes of blocks.
+
+    Returns:
+        (B, K, ...).
+    """
     rest = x.shape[3:]
     x = x.reshape(cut.batch_count, cut.head_count, cut.batch, cut.key_heads, *rest)
     x = x.swapaxes(1, 2)
