@@ -10,15 +10,34 @@ from typing import TYPE_CHECKING
 from infojax.version import __version__
 
 if TYPE_CHECKING:
-    from infojax import attention, couplings, divergences, entropies, information, nn, spectra
+    from infojax import (
+        attention,
+        couplings,
+        decoding,
+        divergences,
+        entropies,
+        information,
+        nn,
+        spectra,
+    )
     from infojax.attention import attention_entropy, attention_with_entropy
     from infojax.couplings import greedy_ebim, greedy_mec, mec_bottleneck
+    from infojax.decoding import top_h
     from infojax.divergences import kl_divergence
     from infojax.entropies import entropy
     from infojax.information import mutual_information
     from infojax.spectra import diffusion_spectral_entropy
 
-_ROOMS = ("attention", "couplings", "divergences", "entropies", "information", "nn", "spectra")
+_ROOMS = (
+    "attention",
+    "couplings",
+    "decoding",
+    "divergences",
+    "entropies",
+    "information",
+    "nn",
+    "spectra",
+)
 _FUNCTIONS = {
     "attention_entropy": "attention",
     "attention_with_entropy": "attention",
@@ -29,6 +48,7 @@ _FUNCTIONS = {
     "kl_divergence": "divergences",
     "mec_bottleneck": "couplings",
     "mutual_information": "information",
+    "top_h": "decoding",
 }
 
 __all__ = [
@@ -37,6 +57,7 @@ __all__ = [
     "attention_entropy",
     "attention_with_entropy",
     "couplings",
+    "decoding",
     "diffusion_spectral_entropy",
     "divergences",
     "entropies",
@@ -49,6 +70,7 @@ __all__ = [
     "mutual_information",
     "nn",
     "spectra",
+    "top_h",
 ]
 
 
