@@ -192,8 +192,8 @@ def heaviest_bounded_entropy_set(
             `checkify.checkify` in traced code, where mass and entropy become NaN).
 
     Reference:
-        Baghaei Potraghloo et al., *Top-H Decoding*, NeurIPS 2025, arXiv 2509.02510: entropy-constrained
-        mass maximisation.
+        Baghaei Potraghloo et al., *Top-H Decoding*, NeurIPS 2025, arXiv 2509.02510: the problem of
+        entropy-constrained mass maximisation.
 
     Example:
         >>> import jax.numpy as jnp

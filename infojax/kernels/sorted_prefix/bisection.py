@@ -193,7 +193,7 @@ def among_equals(
 
     count = over_rows(equal.astype(value.dtype))
     number, _ = jax.lax.fori_loop(0, 32, halve, (at_peak, count))
-    place = jnp.where(number == count, length, -1)
+    place = jnp.where(number == count, everything, -1)
 
     def find(_):
         """The place up to which so many of the equal ones stand."""

@@ -131,7 +131,6 @@ def sorted_prefix(
         jnp.full_like(limit, -jnp.inf), jnp.full_like(limit, jnp.inf), rules.empty(rule, limit)
     )
     search = _look(rule, scores, log_mass, None, limit, start, width)
-    search = search._replace(done=search.done | whole | (width == length))
 
     def go_on(search: _Search) -> _Search:
         row = bisection.rows_of(scores, log_mass, limit, rule)
@@ -139,7 +138,9 @@ def sorted_prefix(
         search = search._replace(bracket=search.bracket._replace(low=low))
         return _go_on(rule, row, search, width, all_ties)
 
-    search = jax.lax.cond(jnp.all(search.done), lambda search: search, go_on, search)
+    if width < length:
+        search = search._replace(done=search.done | whole)
+        search = jax.lax.cond(jnp.all(search.done), lambda search: search, go_on, search)
     value = jnp.where(whole, -jnp.inf, search.value)
     place = length if all_ties else jnp.where(whole, length, search.place)
     return value, jnp.broadcast_to(jnp.asarray(place, jnp.int32), value.shape)
