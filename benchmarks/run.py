@@ -23,6 +23,7 @@ from benchmarks import (
     measures,
     neighbors,
     pooling_kernels,
+    samplers,
     spectra,
 )
 from benchmarks.measure import Table, show
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "interval_coverage": information_accuracy.interval_coverage,
     "logits_modelled": logits_kernels.logits_modelled,
     "pooling_modelled": pooling_kernels.pooling_modelled,
+    "samplers": samplers.samplers,
 }
 _RESULTS = pathlib.Path(__file__).parent / "results"
 _OUTPUT = flags.DEFINE_string("tables", str(_RESULTS), "Directory of the tables.")

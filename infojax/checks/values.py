@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.experimental import checkify
 
+from infojax.checks.staging import stage_check
 from infojax.checks.static import mask
 from infojax.numerics import probability_tolerance
 
@@ -36,16 +36,14 @@ def check(valid: jax.Array, message: str | Callable[[], str]) -> None:
         message: what is wrong otherwise, or a function that says it from concrete values.
 
     Raises:
-        ValueError: eagerly, if one does not hold; under tracing a `checkify.debug_check` is
-            staged instead, which costs nothing unless the caller uses `checkify.checkify`.
+        ValueError: eagerly, if one does not hold; under tracing a check is staged instead,
+            which costs nothing unless the caller uses `checkify.checkify`.
     """
     if is_concrete(valid):
         if not bool(np.all(np.asarray(valid))):
             raise ValueError(message() if callable(message) else message)
         return
-    text = message() if callable(message) else message
-    # The message is a format string there: braces in it would be taken for fields.
-    checkify.debug_check(jnp.all(valid), text.replace("{", "{{").replace("}", "}}"))
+    stage_check(valid, message() if callable(message) else message)
 
 
 def check_real(name: str, x: jax.Array, valid: jax.Array, expected: str) -> jax.Array:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from infojax import checks
-from infojax.numerics import gated, widen
+from infojax.numerics import gated, total, widen
 
 
 def take_logits(name: str, logits: ArrayLike) -> jax.Array:
@@ -75,6 +75,21 @@ def wide(logits: jax.Array) -> jax.Array:
     return widen(logits)[0]
 
 
+def nan_of(s: jax.Array) -> jax.Array:
+    """A number for each row that is NaN where a logit is NaN or +inf, and 0 elsewhere.
+
+    XLA's maximum of a long row may pass over a NaN; a sum does not. Products, which XLA on CPU
+    fuses into the sum, where it would write out what a select gives.
+
+    Args:
+        s: (*B, V).
+
+    Returns:
+        (*B).
+    """
+    return total(jnp.maximum(s, jnp.finfo(s.dtype).min) * 0, (-1,))[..., 0]
+
+
 def rows_are_valid(peak: jax.Array, weight: jax.Array) -> jax.Array:
     """Whether rows have a finite logit and neither NaN nor +inf.
 
@@ -102,6 +117,20 @@ def check_rows(name: str, logits: jax.Array, valid: jax.Array) -> None:
     checks.check_logits(name, logits, None, valid)
 
 
+def by_row(*numbers: jax.Array) -> tuple[jax.Array, ...]:
+    """Numbers of rows that are to be computed once a row.
+
+    XLA would fuse what leads to them into the pass over the tokens, once a token.
+
+    Args:
+        *numbers: (*B) each.
+
+    Returns:
+        The same.
+    """
+    return jax.lax.optimization_barrier(numbers)
+
+
 def masked(logits: jax.Array, kept: jax.Array, *valid: jax.Array) -> jax.Array:
     """Logits of the tokens that are kept.
 
@@ -118,5 +147,6 @@ def masked(logits: jax.Array, kept: jax.Array, *valid: jax.Array) -> jax.Array:
     for one in valid:
         ok &= one
     # One pass: in a row that is not valid NaN stands for kept and unkept alike.
-    fill = jnp.where(ok, fill, jnp.nan)[..., None]
+    ok, fill = by_row(ok, jnp.where(ok, fill, jnp.nan).astype(logits.dtype))
+    fill = fill[..., None]
     return jnp.where(kept & ok[..., None], logits, fill)

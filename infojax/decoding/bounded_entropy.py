@@ -22,6 +22,7 @@ from infojax.kernels.sorted_prefix import sorted_prefix
 from infojax.numerics import narrow
 
 _MOST_TOKENS = 20
+_WINDOW = 64  # bounded entropy keeps few tokens
 
 
 def _share(x: jax.Array) -> jax.Array:
@@ -44,7 +45,7 @@ def _by_reference_rule(s, log_p, alpha, top_n):
 
 @functools.partial(jax.jit, static_argnames=("rule", "top_n", "implementation"))
 def _top_h(logits, alpha, t, where, rule, top_n, implementation):
-    s = wide(logits) / t[..., None]
+    s = wide(logits) if t is None else wide(logits) / t[..., None]
     s = s if where is None else jnp.where(where, s, -jnp.inf)
     entropy, log_weight, peak = logit_statistics(s)
     valid = jnp.isfinite(peak)[..., 0]
@@ -52,7 +53,9 @@ def _top_h(logits, alpha, t, where, rule, top_n, implementation):
         kept = _by_reference_rule(s, (s - peak) - log_weight, alpha, top_n)
     else:
         limit = jnp.where(alpha >= 1, jnp.inf, alpha * jnp.maximum(entropy[..., 0], 0))
-        cut = sorted_prefix(s, rule="entropy", limit=limit, implementation=implementation)
+        cut = sorted_prefix(
+            s, rule="entropy", limit=limit, window=_WINDOW, implementation=implementation
+        )
         kept = cut.keeps(s)
     return masked(s.astype(logits.dtype), kept, valid, ~jnp.isnan(alpha)), valid
 
@@ -115,6 +118,8 @@ def top_h(
     top_n = checks.positive_integer("top_n", top_n)
     alpha = per_row("alpha", alpha, logits, _share, "above 0 and at most 1")
     t = per_row("temperature", temperature, logits, positive_finite, "positive and finite")
+    # Nothing is divided where there is nothing to divide by: a pass over the logits less.
+    t = None if isinstance(temperature, int | float) and temperature == 1 else t
     where = checks.mask("where", where, logits.shape)
     value, valid = _top_h(logits, alpha, t, where, rule, top_n, implementation)
     checks.check_logits("logits", logits, where, valid)

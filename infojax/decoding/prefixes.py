@@ -13,6 +13,7 @@ from infojax.checks import is_concrete
 from infojax.decoding.arguments import (
     check_rows,
     masked,
+    nan_of,
     per_row,
     rows_are_valid,
     take_logits,
@@ -33,9 +34,7 @@ def _positive(x: jax.Array) -> jax.Array:
 @functools.partial(jax.jit, static_argnames=("window", "implementation"))
 def _top_k(logits, k, window, implementation):
     s = wide(logits)
-    # NaN passes through a sum, and not always through a maximum.
-    weight = total(jnp.where(s == -jnp.inf, 0, s), (-1,))[..., 0]
-    valid = rows_are_valid(jnp.max(s, -1), weight)
+    valid = rows_are_valid(jnp.max(s, -1), nan_of(s))
     limit = jnp.where(k >= s.shape[-1], jnp.inf, k)
     cut = sorted_prefix(
         s, rule="count", limit=limit, all_ties=True, window=window, implementation=implementation

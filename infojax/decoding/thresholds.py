@@ -6,8 +6,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from infojax.decoding.arguments import (
+    by_row,
     check_rows,
     masked,
+    nan_of,
     per_row,
     rows_are_valid,
     take_logits,
@@ -31,10 +33,9 @@ def _peak_and_weight(s: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _min_p(logits, p):
     s = wide(logits)
     peak = jnp.max(s, -1)
-    # NaN passes through a sum, and not always through a maximum.
-    valid = rows_are_valid(peak, total(jnp.where(s == -jnp.inf, 0, s), (-1,))[..., 0])
-    edge = (peak + jnp.log(p))[..., None]
-    return masked(logits, s >= edge, valid, ~jnp.isnan(p)), valid
+    valid = rows_are_valid(peak, nan_of(s))
+    (edge,) = by_row(peak + jnp.log(p))
+    return masked(logits, s >= edge[..., None], valid, ~jnp.isnan(p)), valid
 
 
 def min_p(logits: Float[Array, "*B V"], p: ArrayLike) -> Float[Array, "*B V"]:
@@ -74,7 +75,7 @@ def min_p(logits: Float[Array, "*B V"], p: ArrayLike) -> Float[Array, "*B V"]:
 
 def _above(logits, s, peak, weight, log_cutoff, valid):
     """Keeps tokens whose log probability reaches a cutoff, and always the most probable."""
-    edge = jnp.minimum(peak + jnp.log(weight) + log_cutoff, peak)
+    (edge,) = by_row(jnp.minimum(peak + jnp.log(weight) + log_cutoff, peak))
     return masked(logits, s >= edge[..., None], valid, ~jnp.isnan(log_cutoff))
 
 
@@ -175,7 +176,7 @@ def _top_n_sigma(logits, n):
     mean = total(gap, (-1,)) / number
     variance = total(jnp.where(counts, (gap - mean) ** 2, 0), (-1,)) / number
     valid = rows_are_valid(peak, mean[..., 0])
-    edge = peak - n * jnp.sqrt(variance[..., 0])
+    (edge,) = by_row(peak - n * jnp.sqrt(variance[..., 0]))
     return masked(logits, s >= edge[..., None], valid, ~jnp.isnan(n)), valid
 
 

@@ -167,3 +167,34 @@ def test_compiled_code_has_no_callback_no_transfer_and_no_check():
     plain = _program(jax.jit(bare), p)
     assert count(text) <= count(plain) + 12  # calls of the inner functions, no more
     assert count(with_checks) > count(text)
+
+
+_CONTEXTS = {
+    "plain": lambda f: f,
+    "jit": jax.jit,
+    "vmap": lambda f: lambda x: jax.vmap(f)(x[None]),
+    "grad": lambda f: jax.grad(lambda x: jnp.sum(f(x))),
+    "scan": lambda f: lambda x: jax.lax.scan(lambda c, y: (c, f(y)), 0, x[None])[1],
+    "cond": lambda f: lambda x: jax.lax.cond(x[0] > 0, f, lambda x: x, x),
+    "remat": jax.checkpoint,
+    "while": lambda f: (
+        lambda x: jax.lax.while_loop(lambda c: c[0] < 1, lambda c: (c[0] + 1, f(c[1])), (0, x))
+    ),
+}
+
+
+@pytest.mark.parametrize("context", _CONTEXTS)
+def test_a_staged_check_is_told_everywhere_and_has_no_effect(context):
+    def checked(x):
+        checks.check(x < 2, "x must be below {2}.")
+        return x * x
+
+    function = _CONTEXTS[context](checked)
+    for x, wrong in ((jnp.array([1.0, 3.0]), True), (jnp.array([1.0, 1.5]), False)):
+        error, _ = jax.jit(checkify.checkify(function))(x)
+        assert bool(error.get()) == wrong
+        assert not wrong or "x must be below {2}." in error.get()
+    # An effect would send each call of a compiled function through Python.
+    assert not jax.make_jaxpr(jax.jit(checked))(jnp.ones(2)).effects
+    quiet, _ = checkify.checkify(function, errors=checkify.nan_checks)(jnp.array([1.0, 3.0]))
+    assert quiet.get() is None

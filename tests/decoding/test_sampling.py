@@ -68,7 +68,7 @@ def test_counts():
 def test_mirostat_holds_the_surprise_at_its_target():
     # The most probable token surprises less than the target, the law more.
     noise = jax.random.normal(jax.random.key(0), (8, 500))
-    logits = noise - 1.2 * jnp.log(jnp.arange(1.0, 501.0))
+    logits = 0.3 * noise - 1.2 * jnp.log(jnp.arange(1.0, 501.0))
 
     def step(bound, key):
         found = decoding.mirostat_sample(key, logits, bound, target=3.0, base=2)

@@ -1,8 +1,8 @@
 """The end of a sorted prefix without sorting: bisection on the score, each step one fused sum.
 
 A bracket [low, top] of scores holds the score of the last token that is kept: all above `top` are
-kept, whose sums are known, and none below `low`. A step halves the bracket in turn by value and by
-the order of the floating numbers: the first is fast where scores are spread evenly, the second
+kept, whose sums are known, and none below `low`. Three steps halve the bracket by value, the fourth
+by the order of the floating numbers: the first is fast where scores are spread evenly, the second
 where they differ by orders of magnitude, and it ends after as many steps as a number has bits.
 """
 
@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from infojax.kernels.entropy_from_logits.xla import sum_along
 from infojax.kernels.sorted_prefix import rules
 
-_STEPS = 8  # of one round, after which the bracket is drawn to the scores that it holds
+_STEPS = 12  # of one round, after which the bracket is drawn to the scores that it holds
 
 
 class Row(NamedTuple):
@@ -25,6 +25,8 @@ class Row(NamedTuple):
         log_mass: (B, V), relative to the peak.
         peak: the largest score, (B, 1).
         ties: under the rule "entropy" how many scores are equal to it, less one; else 0, (B,).
+        own: what each token adds to the sums, (B, V) each; under the rule "entropy" those at the
+            peak add nothing to the first sum, they are in `ties`.
         limit: (B,).
     """
 
@@ -32,6 +34,7 @@ class Row(NamedTuple):
     log_mass: jax.Array
     peak: jax.Array
     ties: jax.Array
+    own: rules.Sums
     limit: jax.Array
 
 
@@ -91,28 +94,29 @@ def rows_of(
         The rows.
     """
     peak = jnp.max(scores, -1, keepdims=True)
+    log_mass = scores - peak if log_mass is None else log_mass
+    own = rules.terms(rule, log_mass)
     ties = jnp.zeros_like(limit)
     if rule == "entropy":
         ties = over_rows((scores == peak).astype(scores.dtype)) - 1
-    return Row(scores, scores - peak if log_mass is None else log_mass, peak, ties, limit)
+        own = (jnp.where(scores < peak, own[0], 0), own[1])
+    return Row(scores, log_mass, peak, ties, own, limit)
 
 
 def _sums_above(rule: rules.Rule, row: Row, edge: jax.Array) -> rules.Sums:
     """The sums over tokens with a score above the edge, which is below the peak."""
     above = row.scores > edge[:, None]
-    own = rules.terms(rule, row.log_mass)
-    if rule != "entropy":
-        return tuple(over_rows(jnp.where(above, x, 0)) for x in own)
-    # Those at the peak are counted, and one of them is the 1 that stays out of the sum.
-    rest = over_rows(jnp.where(above & (row.scores < row.peak), own[0], 0)) + row.ties
-    return rest, over_rows(jnp.where(above, own[1], 0))
+    if rule == "count":
+        return (over_rows(above.astype(edge.dtype)),)
+    first, *others = (over_rows(jnp.where(above, x, 0)) for x in row.own)
+    return first + row.ties, *others
 
 
 def _step(rule: rules.Rule, row: Row, number: jax.Array, bracket: Bracket) -> Bracket:
     low, top = bracket.low, bracket.top
     low_key, top_key = _to_key(low), _to_key(top)
-    key = (low_key & top_key) + ((low_key ^ top_key) >> 1)  # the mean, without overflow
-    key = jnp.where(number % 2 == 1, _to_key(low / 2 + top / 2), key)
+    middle_key = (low_key & top_key) + ((low_key ^ top_key) >> 1)  # the mean, without overflow
+    key = jnp.where(number % 4 == 3, middle_key, _to_key(low / 2 + top / 2))
     key = jnp.clip(key, low_key, jnp.maximum(top_key - 1, low_key))
     edge = _from_key(key, low.dtype)
     above = _sums_above(rule, row, edge)

@@ -17,6 +17,11 @@ def _width(n: int, length: int) -> int:
     return max(2, 2 ** round(math.log2(max(length / n, 1)) / 2))
 
 
+def _top_k(x: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
+    # Without the barrier XLA on CPU sorts whole rows wherever a caller has no use for the places.
+    return jax.lax.optimization_barrier(tuple(jax.lax.top_k(x, n)))
+
+
 def largest(x: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
     """The n largest of each row, equal ones from the left.
 
@@ -30,13 +35,13 @@ def largest(x: jax.Array, n: int) -> tuple[jax.Array, jax.Array]:
     rows, length = x.shape
     width = _width(n, length)
     if 2 * n * width >= length:
-        return jax.lax.top_k(x, n)
+        return _top_k(x, n)
     fill = -length % width
     if fill:
         x = jnp.pad(x, ((0, 0), (0, fill)), constant_values=-jnp.inf)
     blocks = x.reshape(rows, -1, width)
-    _, chosen = jax.lax.top_k(jnp.max(blocks, -1), n)
+    _, chosen = _top_k(jnp.max(blocks, -1), n)
     chosen = jnp.sort(chosen, -1)  # from the left, for the ties of the second selection
     among = jnp.take_along_axis(blocks, chosen[:, :, None], 1).reshape(rows, -1)
-    values, at = jax.lax.top_k(among, n)
+    values, at = _top_k(among, n)
     return values, jnp.take_along_axis(chosen, at // width, 1) * width + at % width
