@@ -1,15 +1,12 @@
 """Attention over parts of the keys, combined: equal to attention over all of them at once."""
 
-import os
-import subprocess
-import sys
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from infojax.kernels.attention_statistics import combine
+from tests import devices
 
 
 def _attend(logits, values):
@@ -163,10 +160,4 @@ print("fine")
 
 
 def test_keys_spread_over_devices():
-    done = subprocess.run(
-        [sys.executable, "-c", _ON_DEVICES],
-        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == "fine\n", done.stderr[-4000:]
+    assert devices.run_on_devices(_ON_DEVICES, 4).strip() == "fine"

@@ -1,9 +1,6 @@
 """The bottleneck's step: every implementation against float64, derivatives, real compilation."""
 
 import functools
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +11,7 @@ from jax.experimental.pallas import tpu as pltpu
 from benchmarks import ahead_of_time
 from infojax.kernels.bottleneck_step import bottleneck_step, pallas_gpu, pallas_tpu, reference
 from infojax.kernels.greedy_coupling import greedy_coupling
+from tests import devices
 
 _KERNELS = ("pallas_tpu", "pallas_gpu")
 _NAMES = ("xla", *_KERNELS)
@@ -325,13 +323,4 @@ print(jax.device_count())
 
 
 def test_inside_shard_map():
-    environment = {
-        **os.environ,
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", _SHARDED], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip() == "8"
+    assert devices.run_on_devices(_SHARDED).strip() == "8"

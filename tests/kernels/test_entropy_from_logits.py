@@ -1,9 +1,5 @@
 """Statistics of logits: every implementation against float64, and compiled for accelerators."""
 
-import os
-import subprocess
-import sys
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +9,7 @@ from benchmarks import ahead_of_time
 from infojax import entropies
 from infojax.kernels.entropy_from_logits import logit_statistics
 from infojax.kernels.entropy_from_logits import parts as parts_of_rows
+from tests import devices
 
 pytestmark = pytest.mark.xdist_group("entropy_from_logits")
 _IMPLEMENTATIONS = ("reference", "xla", "pallas_tpu", "pallas_gpu")
@@ -323,14 +320,7 @@ for platform, call in (("tpu", "tpu_custom_call"), ("cuda", "triton")):
 
 
 def test_inside_of_shard_map():
-    environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    done = subprocess.run(
-        [sys.executable, "-c", _SHARDED],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    devices.run_on_devices(_SHARDED)
 
 
 @pytest.mark.parametrize("base", [None, 2])

@@ -1,9 +1,6 @@
 """Gated attention pooling: every implementation against the plain one in float64."""
 
 import functools
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +8,7 @@ import numpy as np
 import pytest
 
 from infojax.kernels.gated_attention_pooling import AttentionGates, gated_attention_pooling
+from tests import devices
 
 pytestmark = pytest.mark.xdist_group("gated_attention_pooling")
 
@@ -269,13 +267,7 @@ print("fine")
 
 
 def test_bags_spread_over_devices():
-    done = subprocess.run(
-        [sys.executable, "-c", _SHARDED],
-        env={**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == "fine\n", done.stderr[-4000:]
+    assert devices.run_on_devices(_SHARDED).strip() == "fine"
 
 
 _BAG = jnp.ones((2, 7, 5))

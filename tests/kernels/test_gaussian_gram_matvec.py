@@ -1,9 +1,6 @@
 """Matrix-free Gaussian Gram products: values, derivatives, memory, and compiled kernels."""
 
 import functools
-import os
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +9,7 @@ import pytest
 
 from benchmarks import ahead_of_time
 from infojax.kernels import gaussian_gram_matvec as gram
+from tests import devices
 
 pytestmark = pytest.mark.xdist_group("gaussian_gram_matvec")
 _IMPLEMENTATIONS = ("reference", "xla", "pallas_tpu", "pallas_gpu")
@@ -372,11 +370,4 @@ for platform, call in (("tpu", "tpu_custom_call"), ("cuda", "triton")):
 
 
 def test_inside_of_shard_map():
-    environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    done = subprocess.run(
-        [sys.executable, "-c", _SHARDED],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    devices.run_on_devices(_SHARDED)

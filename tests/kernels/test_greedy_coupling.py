@@ -1,9 +1,6 @@
 """The greedy coupling in XLA against the plain scan, and the entry under every transformation."""
 
-import os
 import re
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +8,7 @@ import numpy as np
 import pytest
 
 from infojax.kernels.greedy_coupling import greedy_coupling, reference
+from tests import devices
 
 _SHAPES = [
     (1, 1),
@@ -264,13 +262,4 @@ print("same")
 
 
 def test_eight_devices_give_the_bits_of_one():
-    environment = {
-        **os.environ,
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", _SHARDED], env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip() == "same"
+    assert devices.run_on_devices(_SHARDED).strip() == "same"

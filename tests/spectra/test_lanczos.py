@@ -1,10 +1,6 @@
 """Stochastic Lanczos quadrature against all eigenvalues: value, error bar, derivative, devices."""
 
 import functools
-import os
-import pathlib
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +9,7 @@ import pytest
 
 from infojax import spectra
 from infojax.spectra import block_lanczos
+from tests import devices
 
 pytestmark = pytest.mark.xdist_group("spectra_lanczos")
 _SMALL = {"num_probes": 12, "num_steps": 5, "block_size": 12, "num_powers": 1}
@@ -139,15 +136,7 @@ assert abs(uneven - exact) < 0.01 * exact, (uneven, exact)
 
 
 def test_rows_shared_by_eight_devices():
-    flags = "--xla_force_host_platform_device_count=8"
-    done = subprocess.run(
-        [sys.executable, "-c", _SHARDED],
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
-        cwd=pathlib.Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    devices.run_on_devices(_SHARDED)
 
 
 def test_memory_does_not_hold_the_matrix():

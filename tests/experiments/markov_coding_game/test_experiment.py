@@ -112,7 +112,11 @@ def test_two_processes_give_the_results_of_one(one_device, tmp_path):
         )
         for number in range(2)
     ]
-    printed = [child.communicate(timeout=300)[0] for child in children]
+    try:
+        printed = [child.communicate(timeout=600)[0] for child in children]
+    finally:
+        for child in children:
+            child.kill()  # neither outlives the test, nor waits for the other for ever
     assert [child.returncode for child in children] == [0, 0], printed
     for name in ("games.csv", "claims.json", "message.csv"):
         assert (tmp_path / "two" / name).read_bytes() == (one_device[0] / name).read_bytes()
