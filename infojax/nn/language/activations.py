@@ -1,5 +1,6 @@
 """Activations of the feed-forward layer by name, with a gate or without."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +73,8 @@ def make_activation(
     Returns:
         A function of an array.
     """
-    function, _ = resolve_activation(activation, gated)
+    function = resolve_activation(activation, gated)[0]
     if inspect.isclass(function):
-        return function(features, rngs=rngs)
+        made: Any = functools.partial(function, features)
+        return made(rngs=rngs)
     return function

@@ -1,5 +1,6 @@
 """The blocks of a decoder: self-attention with a cache, the feed-forward layer, and their norms."""
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -78,10 +79,9 @@ class SelfAttention(nnx.Module):
         normed = config.normalize_queries_and_keys
         self.query_norm: Any = RMSNorm(features, rngs=rngs) if normed else None
         self.key_norm: Any = RMSNorm(features, rngs=rngs) if normed else None
-        given: Any = config.attention
-        if inspect.isclass(given):
-            given = given(config, layer, rngs=rngs)
-        self.attend: Callable[..., Any] | None = given
+        given = config.attention
+        made: Any = functools.partial(given, config, layer) if inspect.isclass(given) else None
+        self.attend: Callable[..., Any] | None = made(rngs=rngs) if made else given
 
     def _project(self, x: jax.Array, positions: jax.Array) -> tuple[jax.Array, ...]:
         """Queries, keys and values, with positions turned into the first two."""
