@@ -21,8 +21,8 @@ class LanguageModel(nnx.Module):
 
     The law of token t + 1 is $\mathrm{softmax}(E\,\mathrm{norm}(x_t))$ with $x$ the stream after
     the last block and E the embeddings (or a projection of its own). Rows of a batch never mix. A
-    token outside the vocabulary makes the row's logits NaN from there on, and raises where values
-    are known. Causality makes padding behind a prompt harmless; `prefill` takes it on either side.
+    token outside the vocabulary raises where values are known, and makes its row's logits NaN
+    where they are traced. Causality makes padding behind a prompt harmless; `prefill` takes it on either side.
 
     Source: Vaswani et al. 2017, arXiv 1706.03762, in the form of Touvron et al. 2023,
     arXiv 2302.13971.
