@@ -19,6 +19,7 @@ from benchmarks import (
     gram_kernels,
     information_accuracy,
     kernel_statistics,
+    language,
     logits_kernels,
     measures,
     neighbors,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "greedy_coupling_modelled": coupling_kernels.greedy_coupling_modelled,
     "information_accuracy": information_accuracy.information_accuracy,
     "interval_coverage": information_accuracy.interval_coverage,
+    "language_decode_step": language.language_decode_step,
     "logits_modelled": logits_kernels.logits_modelled,
     "pooling_modelled": pooling_kernels.pooling_modelled,
 }

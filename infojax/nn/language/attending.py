@@ -1,6 +1,8 @@
 """The model's own attention: over a whole text, and of one query a row over a cache."""
 
+import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -69,40 +71,65 @@ def attend_plainly(
     return jax.nn.dot_product_attention(query, key, value, mask=mask, is_causal=is_causal), None
 
 
-def attend_to_cache(
-    query: Float[Array, "B 1 N H"],
-    keys: Float[Array, "B K S H"],
-    values: Float[Array, "B K S H"],
-    seen: Bool[Array, "B S"],
-    with_entropy: bool,
-) -> tuple[Float[Array, "B 1 N H"], Float[Array, "B 1 N"] | None]:
-    """One query a row over the slots of a cache, as two products that read each slot once.
-
-    Args:
-        query: of the newest token.
-        keys: the slots, in the order in which they are read.
-        values: the slots.
-        seen: True where a slot counts; one at least in every row.
-        with_entropy: whether the entropies are wanted.
-
-    Returns:
-        The output, and the entropies in nats or None.
-    """
-    batch, heads, _, features = keys.shape
+def _products(query: jax.Array, keys: jax.Array, values: jax.Array) -> tuple:
+    """The two sums of attention over a cache as matrix products."""
     wide = jnp.float32
-    grouped = query.reshape(batch, heads, -1, features)
-    scores = jnp.einsum("bkgh,bksh->bkgs", grouped, keys, preferred_element_type=wide)
-    scores = jnp.where(seen[:, None, None], scores / math.sqrt(features), -jnp.inf)
+    scores = jnp.einsum("bkgh,bkhs->bkgs", query, keys, preferred_element_type=wide)
+
+    def mix(weights):
+        narrow = weights.astype(values.dtype)
+        return jnp.einsum("bkgs,bksh->bkgh", narrow, values, preferred_element_type=wide)
+
+    return scores, mix
+
+
+def _sums(query: jax.Array, keys: jax.Array, values: jax.Array) -> tuple:
+    """The same as loops over the cache: on CPU a product of so few rows takes twice as long."""
+    wide = jnp.float32
+    scores = jnp.sum(query[..., None].astype(wide) * keys[:, :, None].astype(wide), -2)
+
+    def mix(weights):
+        return jnp.sum(weights[..., None] * values[:, :, None].astype(wide), -2)
+
+    return scores, mix
+
+
+def _attend_to_cache(by: Callable, query, keys, values, seen):
+    """Weights relative to the greatest, their sum, their scores, and the mean of the values."""
+    scores, mix = by(query, keys, values)
+    scores = jnp.where(seen[:, None, None], scores / math.sqrt(query.shape[-1]), -jnp.inf)
     shifted = scores - jnp.max(scores, -1, keepdims=True)
     weights = jnp.exp(shifted)
     normalizer = jnp.sum(weights, -1, keepdims=True)
-    mixed = jnp.einsum(
-        "bkgs,bksh->bkgh", weights.astype(values.dtype), values, preferred_element_type=wide
-    )
-    output = (mixed / normalizer).astype(query.dtype).reshape(query.shape)
-    if not with_entropy:
-        return output, None
     # A slot that does not count has weight 0; its score of -inf must not meet it.
-    mean = jnp.sum(weights * jnp.where(weights > 0, shifted, 0), -1) / normalizer[..., 0]
-    entropy = jnp.log(normalizer[..., 0]) - mean
-    return output, entropy.reshape(query.shape[:3])
+    mean = jnp.sum(weights * jnp.where(weights > 0, shifted, 0), -1, keepdims=True) / normalizer
+    return mix(weights) / normalizer, (jnp.log(normalizer) - mean)[..., 0]
+
+
+def attend_to_cache(
+    query: Float[Array, "B 1 N H"],
+    keys: Float[Array, "B K H S"],
+    values: Float[Array, "B K S H"],
+    seen: Bool[Array, "B S"],
+) -> tuple[Float[Array, "B 1 N H"], Float[Array, "B 1 N"]]:
+    """One query a row over the slots of a cache, each read once in the order of memory.
+
+    Args:
+        query: of the newest token.
+        keys: the slots, features first, so that scores are sums of whole lines of slots.
+        values: the slots.
+        seen: True where a slot counts; one at least in every row.
+
+    Returns:
+        The output, and the entropies in nats.
+    """
+    grouped = query.reshape(*keys.shape[:2], -1, query.shape[-1])
+    mixed, entropy = jax.lax.platform_dependent(
+        grouped,
+        keys,
+        values,
+        seen,
+        cpu=functools.partial(_attend_to_cache, _sums),
+        default=functools.partial(_attend_to_cache, _products),
+    )
+    return mixed.astype(query.dtype).reshape(query.shape), entropy.reshape(query.shape[:3])

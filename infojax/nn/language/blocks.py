@@ -117,7 +117,7 @@ class SelfAttention(nnx.Module):
     def decode(
         self,
         x: Float[Array, "B 1 D"],
-        slots: tuple[Float[Array, "B K S H"], Float[Array, "B K S H"]],
+        slots: tuple[Float[Array, "B K H S"], Float[Array, "B K S H"]],
         slot: Int[Array, ""],
         starts: Int[Array, " B"],
         with_entropy: bool,
@@ -132,20 +132,21 @@ class SelfAttention(nnx.Module):
             with_entropy: whether the entropies are wanted.
 
         Returns:
-            The output (B, 1, D), entropies (B, 1, N) or None, keys and values (B, K, S, H).
+            The output (B, 1, D), entropies (B, 1, N) or None, keys (B, K, H, S) and values
+            (B, K, S, H).
         """
         query, key, value = self._project(x, (slot - starts)[:, None])
-        keys = write_token(slots[0], key, slot)
-        values = write_token(slots[1], value, slot)
-        places = jnp.arange(keys.shape[2])
+        keys, values = write_token(slots, key, value, slot)
+        places = jnp.arange(values.shape[2])
         seen: Bool[Array, "B S"] = (places >= starts[:, None]) & (places <= slot)
         if self.attend is None:
-            mixed, entropy = attend_to_cache(query, keys, values, seen, with_entropy)
+            mixed, entropy = attend_to_cache(query, keys, values, seen)
+            entropy = entropy if with_entropy else None
         else:
             mixed, entropy = self.attend(
                 query,
-                jnp.swapaxes(keys, 1, 2),
-                jnp.swapaxes(values, 1, 2),
+                jnp.transpose(keys, (0, 3, 1, 2)),
+                jnp.transpose(values, (0, 2, 1, 3)),
                 mask=seen[:, None, None],
                 is_causal=False,
                 with_entropy=with_entropy,
@@ -237,7 +238,7 @@ class Block(nnx.Module):
     def decode(
         self,
         x: Float[Array, "B 1 D"],
-        slots: tuple[Float[Array, "B K S H"], Float[Array, "B K S H"]],
+        slots: tuple[Float[Array, "B K H S"], Float[Array, "B K S H"]],
         slot: Int[Array, ""],
         starts: Int[Array, " B"],
         with_entropy: bool,
@@ -252,7 +253,7 @@ class Block(nnx.Module):
             with_entropy: whether the entropies are wanted.
 
         Returns:
-            The stream (B, 1, D), entropies or None, keys and values (B, K, S, H).
+            The stream (B, 1, D), entropies or None, keys and values.
         """
         added, entropy, keys, values = self.attention.decode(
             self.attention_norm(x), slots, slot, starts, with_entropy

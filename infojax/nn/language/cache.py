@@ -23,13 +23,13 @@ class KeyValueCache:
     cache is donated.
 
     Attributes:
-        keys: for each layer (B, K, S, H), with positions turned in; S slots.
+        keys: for each layer (B, K, H, S), with positions turned in; S slots.
         values: for each layer (B, K, S, H).
         starts: the first slot of each row.
         next_slot: where the next token goes.
     """
 
-    keys: tuple[Float[Array, "B K S H"], ...]
+    keys: tuple[Float[Array, "B K H S"], ...]
     values: tuple[Float[Array, "B K S H"], ...]
     starts: Int[Array, " B"]
     next_slot: Int[Array, ""]
@@ -37,7 +37,7 @@ class KeyValueCache:
     @property
     def capacity(self) -> int:
         """S, the number of slots."""
-        return self.keys[0].shape[2]
+        return self.keys[0].shape[3]
 
     @property
     def lengths(self) -> Int[Array, " B"]:
@@ -46,37 +46,51 @@ class KeyValueCache:
 
 
 def place_prompt(
-    x: Float[Array, "B T K H"], shifts: Int[Array, " B"], capacity: int
-) -> Float[Array, "B K S H"]:
+    key: Float[Array, "B T K H"],
+    value: Float[Array, "B T K H"],
+    shifts: Int[Array, " B"],
+    capacity: int,
+) -> tuple[Float[Array, "B K H S"], Float[Array, "B K S H"]]:
     """Moves each row's first tokens so that all rows end at slot T, and appends empty slots.
 
     Args:
-        x: keys or values, tokens first and padding behind.
+        key: of tokens first and padding behind.
+        value: likewise.
         shifts: how much padding each row has.
         capacity: S, at least T.
 
     Returns:
-        The slots.
+        The slots of keys and of values.
     """
-    length = x.shape[1]
-    source = (jnp.arange(length) - shifts[:, None]) % length
-    moved = jnp.take_along_axis(x, source[:, :, None, None], axis=1)
-    return jnp.pad(jnp.swapaxes(moved, 1, 2), ((0, 0), (0, 0), (0, capacity - length), (0, 0)))
+    length = key.shape[1]
+    source = ((jnp.arange(length) - shifts[:, None]) % length)[:, :, None, None]
+    keys, values = (jnp.take_along_axis(x, source, axis=1) for x in (key, value))
+    room = (0, capacity - length)
+    return (
+        jnp.pad(jnp.transpose(keys, (0, 2, 3, 1)), ((0, 0), (0, 0), (0, 0), room)),
+        jnp.pad(jnp.transpose(values, (0, 2, 1, 3)), ((0, 0), (0, 0), room, (0, 0))),
+    )
 
 
 def write_token(
-    slots: Float[Array, "B K S H"], x: Float[Array, "B 1 K H"], slot: Int[Array, ""]
-) -> Float[Array, "B K S H"]:
-    """Writes the key or value of one token a row.
+    slots: tuple[Float[Array, "B K H S"], Float[Array, "B K S H"]],
+    key: Float[Array, "B 1 K H"],
+    value: Float[Array, "B 1 K H"],
+    slot: Int[Array, ""],
+) -> tuple[Float[Array, "B K H S"], Float[Array, "B K S H"]]:
+    """Writes the key and value of one token a row.
 
     Args:
-        slots: what is there.
-        x: what is written.
+        slots: the keys and values that are there.
+        key: what is written.
+        value: likewise.
         slot: where, the same in every row.
 
     Returns:
         The slots with it.
     """
-    zero = jnp.zeros((), slot.dtype)
-    new = jnp.swapaxes(x, 1, 2).astype(slots.dtype)
-    return jax.lax.dynamic_update_slice(slots, new, (zero, zero, slot, zero))
+    keys, values = slots
+    new_keys = jnp.transpose(key, (0, 2, 3, 1)).astype(keys.dtype)
+    new_values = jnp.transpose(value, (0, 2, 1, 3)).astype(values.dtype)
+    update = jax.lax.dynamic_update_slice_in_dim
+    return update(keys, new_keys, slot, axis=3), update(values, new_values, slot, axis=2)

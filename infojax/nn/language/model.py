@@ -22,7 +22,8 @@ class LanguageModel(nnx.Module):
     The law of token t + 1 is $\mathrm{softmax}(E\,\mathrm{norm}(x_t))$ with $x$ the stream after
     the last block and E the embeddings (or a projection of its own). Rows of a batch never mix. A
     token outside the vocabulary raises where values are known, and makes its row's logits NaN
-    where they are traced. Causality makes padding behind a prompt harmless; `prefill` takes it on either side.
+    where they are traced. Causality makes padding behind a prompt harmless; `prefill` takes it on
+    either side.
 
     Source: Vaswani et al. 2017, arXiv 1706.03762, in the form of Touvron et al. 2023,
     arXiv 2302.13971.
@@ -163,9 +164,13 @@ class LanguageModel(nnx.Module):
         logits = self._logits(jnp.take_along_axis(x, last, axis=1))[:, 0]
         if entropies is not None:
             entropies = jnp.take_along_axis(entropies, last[..., None], axis=1)[:, 0]
+        placed = [
+            place_prompt(key, value, shifts, capacity)
+            for key, value in zip(keys, values, strict=True)
+        ]
         cache = KeyValueCache(
-            keys=tuple(place_prompt(key, shifts, capacity) for key in keys),
-            values=tuple(place_prompt(value, shifts, capacity) for value in values),
+            keys=tuple(slots for slots, _ in placed),
+            values=tuple(slots for _, slots in placed),
             starts=shifts.astype(jnp.int32),
             next_slot=jnp.asarray(tokens.shape[1], jnp.int32),
         )
