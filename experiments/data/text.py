@@ -60,8 +60,25 @@ def load_text(source: str = "python", *, held_out: float = 0.1) -> Corpus:
     text = np.frombuffer(content, np.uint8)
     if len(text) < _LEAST:
         raise UserError(f"the text {source} has {len(text)} bytes; at least {_LEAST} are needed")
-    first = len(text) - max(1, round(held_out * len(text)))
-    return Corpus(name, text[:first], text[first:])
+    return Corpus(name, *_split(text, round(held_out * len(text))))
+
+
+def for_tuning(corpus: Corpus) -> Corpus:
+    """Splits the training part once more, so that choices are made without the part held out.
+
+    Args:
+        corpus: a text in two parts.
+
+    Returns:
+        The training part in two, the second as long as what is held out of the whole, or half.
+    """
+    count = min(len(corpus.held_out), len(corpus.train) // 2)
+    return Corpus(f"the training part of {corpus.name}", *_split(corpus.train, count))
+
+
+def _split(text: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    first = len(text) - max(1, count)
+    return text[:first], text[first:]
 
 
 def _python_topics() -> bytes:

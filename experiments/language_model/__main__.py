@@ -12,7 +12,6 @@ import numpy as np
 from absl import flags
 
 from experiments import runner
-from experiments.data.text import load_text
 from experiments.language_model import evaluation, ledger, pictures, samples, training
 from experiments.language_model.config import get_config
 from experiments.language_model.prediction import merge
@@ -56,12 +55,7 @@ def main(run: runner.Run) -> None:
         run: the run.
     """
     config = run.config
-    corpus = load_text(_DATA.value or config.corpus, held_out=config.held_out)
-    if min(len(corpus.held_out), len(corpus.train)) < config.context:
-        raise runner.UserError(
-            f"the text has {len(corpus.train)} bytes to train on and {len(corpus.held_out)} held "
-            f"out; each must be at least the context, {config.context}"
-        )
+    corpus = training.corpus_of(config, _DATA.value)
     state = training.train(run, corpus)
     steps, history = training.record_steps(config.training), jax.device_get(state["history"])
     found = run.stage(

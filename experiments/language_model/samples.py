@@ -43,7 +43,9 @@ def continuations(
     Returns:
         For each: `prompt`, `how`, `text`, and `mean_entropy` of the model's law in bits.
     """
-    length = min(_PROMPT, len(text), config.context)
+    length = min(_PROMPT, len(text), max(config.context // 2, 1))
+    # Distances beyond the context were never met in training.
+    most = min(config.samples.new_tokens, config.context - length - 1)
     places = np.linspace(0, len(text) - length, _PROMPTS).astype(int)
     prompts = [b"", *(text[place : place + length].tobytes() for place in places)]
     tokens, lengths = language.encode_texts(prompts)
@@ -60,7 +62,7 @@ def continuations(
             tokens,
             lengths,
             key=key,
-            max_new_tokens=config.samples.new_tokens,
+            max_new_tokens=most,
             transform=transform,
             return_entropies=True,
         )

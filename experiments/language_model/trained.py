@@ -7,7 +7,6 @@ import jax
 import ml_collections
 
 from experiments import runner
-from experiments.data.text import load_text
 from experiments.language_model import training
 from experiments.language_model.config import get_config
 from experiments.language_model.prediction import merge
@@ -86,5 +85,4 @@ def trained_model(
     with runner.open_run(
         experiment=EXPERIMENT, config=config, workdir=path, size=size, seed=seed, quiet=quiet
     ) as run:
-        corpus = load_text(config.corpus, held_out=config.held_out)
-        return merge(config, training.train(run, corpus)["parameters"])
+        return merge(config, training.train(run, training.corpus_of(config))["parameters"])

@@ -1,4 +1,4 @@
-"""Training: windows of the text, cross-entropy, Muon or AdamW, over one device or many."""
+"""Training: windows of the text, cross-entropy, AdamW, over one device or many."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +11,7 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from experiments import runner
+from experiments.data.text import Corpus, for_tuning, load_text
 from experiments.language_model import evaluation
 from experiments.language_model.prediction import bits_of, merge, new_model
 
@@ -20,52 +21,32 @@ _CLIP = 1.0
 LOOP = "train"
 
 
-def optimizer_of(config, parameters: Any) -> optax.GradientTransformation:
-    """The optimiser of a configuration: a warm-up and half a cosine.
+def optimizer_of(config) -> optax.GradientTransformation:
+    """AdamW after a warm-up and along half a cosine, gradients clipped.
 
     Args:
         config: the `training` part.
-        parameters: for their shapes: Muon turns the matrices of blocks, AdamW moves the rest.
 
     Returns:
         The transformation.
-
-    Raises:
-        UserError: an unknown optimiser.
     """
 
-    def schedule(rate: float):
-        warmup = min(config.warmup, config.steps // 2)
-        return optax.warmup_cosine_decay_schedule(
-            0.0, rate, warmup, config.steps, rate * _FINAL_SHARE
-        )
-
-    def is_matrix(path, leaf) -> bool:
+    def is_projection(path, leaf) -> bool:
         return leaf.ndim == 2 and "embedding" not in jax.tree_util.keystr(path)
 
-    clip = optax.clip_by_global_norm(_CLIP)
-    if config.optimizer == "adamw":
-        mask = jax.tree_util.tree_map_with_path(is_matrix, parameters)
-        return optax.chain(
-            clip,
-            optax.adamw(
-                schedule(config.adam_rate), b2=0.99, weight_decay=config.weight_decay, mask=mask
-            ),
-        )
-    if config.optimizer != "muon":
-        raise runner.UserError(f"optimizer is 'muon' or 'adamw', not {config.optimizer!r}")
-    matrices = jax.tree_util.tree_map_with_path(
-        lambda *entry: optax.contrib.MuonDimensionNumbers() if is_matrix(*entry) else None,
-        parameters,
+    rate = config.learning_rate
+    schedule = optax.warmup_cosine_decay_schedule(
+        0.0, rate, min(config.warmup, config.steps // 2), config.steps, rate * _FINAL_SHARE
     )
-    muon = optax.contrib.muon(
-        schedule(config.muon_rate),
-        weight_decay=config.weight_decay,
-        adam_b2=0.99,
-        adam_learning_rate=schedule(config.adam_rate),
-        muon_weight_dimension_numbers=matrices,
+    return optax.chain(
+        optax.clip_by_global_norm(_CLIP),
+        optax.adamw(
+            schedule,
+            b2=0.99,
+            weight_decay=config.weight_decay,
+            mask=lambda weights: jax.tree_util.tree_map_with_path(is_projection, weights),
+        ),
     )
-    return optax.chain(clip, muon)
 
 
 def record_steps(config) -> list[int]:
@@ -95,12 +76,35 @@ def initial_state(config, key: jax.Array) -> dict[str, Any]:
     heads = (config.model.num_layers, config.model.num_heads)
     return {
         "parameters": parameters,
-        "moments": optimizer_of(config.training, parameters).init(parameters),
+        "moments": optimizer_of(config.training).init(parameters),
         "history": {
             "held_out_bits": jnp.full(records, jnp.nan),
             "attention_entropies": jnp.full((records, *heads), jnp.nan),
         },
     }
+
+
+def corpus_of(config, data: str | None = None) -> Corpus:
+    """The text of a configuration in two parts.
+
+    Args:
+        config: the run's configuration.
+        data: a path to take instead of the configuration's corpus.
+
+    Returns:
+        The text, of which the second part is for reports alone.
+
+    Raises:
+        UserError: the text is missing, or one of its parts is shorter than a context.
+    """
+    corpus = load_text(data or config.corpus, held_out=config.held_out)
+    corpus = for_tuning(corpus) if config.tuning else corpus
+    if min(len(corpus.held_out), len(corpus.train)) < config.context:
+        raise runner.UserError(
+            f"the text has {len(corpus.train)} bytes to train on and {len(corpus.held_out)} held "
+            f"out; each must be at least the context, {config.context}"
+        )
+    return corpus
 
 
 def make_step(config, mesh: Mesh, text: jax.Array, key: jax.Array) -> Callable:
@@ -116,14 +120,13 @@ def make_step(config, mesh: Mesh, text: jax.Array, key: jax.Array) -> Callable:
         A function of (parameters, moments, index) that gives both anew and the mean bits.
 
     Raises:
-        UserError: windows that the devices cannot share, or a text shorter than one.
+        UserError: windows that the devices cannot share.
     """
     batch, context = config.training.batch, config.context
     if batch % mesh.size:
         raise runner.UserError(f"batch is {batch}, not a multiple of the {mesh.size} devices")
-    if len(text) < context:
-        raise runner.UserError(f"context is {context}, the text to train on has {len(text)} bytes")
     text = runner.replicate(jnp.asarray(text, jnp.int32), mesh)
+    optimizer = optimizer_of(config.training)
 
     def mean_bits(parameters, windows):
         mean = jnp.mean(bits_of(merge(config, parameters), windows))
@@ -141,7 +144,6 @@ def make_step(config, mesh: Mesh, text: jax.Array, key: jax.Array) -> Callable:
         shared = NamedSharding(mesh, PartitionSpec(_AXIS))
         windows = jax.lax.with_sharding_constraint(windows, shared)
         bits, gradient = jax.value_and_grad(mean_bits)(parameters, windows)
-        optimizer = optimizer_of(config.training, parameters)
         updates, moments = optimizer.update(gradient, moments, parameters)
         return optax.apply_updates(parameters, updates), moments, bits
 

@@ -134,19 +134,23 @@ def test_what_is_no_trained_model_is_refused(whole_run, tmp_path):
 
 
 def test_a_short_text_and_uneven_devices_are_refused(tmp_path):
-    config = ml_collections.FrozenConfigDict(_config())
-    mesh, key = runner.data_mesh(jax.devices()[:1]), jax.random.key(0)
-    with pytest.raises(runner.UserError, match="context is 16, the text to train on has 5 bytes"):
-        training.make_step(config, mesh, np.zeros(5, np.uint8), key)
-    odd = ml_collections.FrozenConfigDict(_config(**{"training.optimizer": "sgd"}))
-    with pytest.raises(runner.UserError, match="'muon' or 'adamw', not 'sgd'"):
-        training.initial_state(odd, key)
+    config = ml_collections.FrozenConfigDict(_config(**{"training.batch": 3}))
+    mesh = runner.data_mesh(np.array(jax.devices() * 2))
+    with pytest.raises(runner.UserError, match="batch is 3, not a multiple of the 2 devices"):
+        training.make_step(config, mesh, np.zeros(50, np.uint8), jax.random.key(0))
     (tmp_path / "short.txt").write_text("too short to learn from, is it not?")
     done = children.run(
         _MODULE, f"--workdir={tmp_path / 'run'}", f"--data={tmp_path / 'short.txt'}", *_flags()
     )
     assert done.returncode == 2
     assert "each must be at least the context, 16" in children.only_line(done.stderr)
+
+
+def test_tuning_leaves_the_end_alone():
+    whole, part = (training.corpus_of(_config(tuning=tuning)) for tuning in (False, True))
+    assert len(part.held_out) == len(whole.held_out)
+    together = np.concatenate([part.train, part.held_out])
+    np.testing.assert_array_equal(together, whole.train)
 
 
 @pytest.mark.parametrize("length", [16, 24, 37, 40])
