@@ -34,8 +34,16 @@ def _made():
     return _GENERATE(_PROMPTS, _LENGTHS)
 
 
-def _greedily(logits):
-    return jnp.where(logits == logits.max(-1, keepdims=True), logits, -jnp.inf)
+@jax.jit
+def _forward_of_eleven(tokens):
+    return _MODEL(tokens, return_attention_entropies=True)
+
+
+def _forward(tokens):
+    """Logits and attention entropies, by one program: what is padded behind does not matter."""
+    count = tokens.shape[1]
+    padded = np.pad(tokens, ((0, 3 - len(tokens)), (0, 11 - count)))
+    return tuple(x[: len(tokens), :count] for x in map(np.asarray, _forward_of_eleven(padded)))
 
 
 def test_what_is_reported_is_the_full_forwards():
@@ -44,7 +52,7 @@ def test_what_is_reported_is_the_full_forwards():
     assert made.attention_entropies.shape == (3, 6, 2, 4)
     for row, length in enumerate(_LENGTHS):
         whole = np.concatenate([_PROMPTS[row, :length], made.tokens[row]])[None]
-        logits, attention = _MODEL(whole, return_attention_entropies=True)
+        logits, attention = _forward(whole)
         # The law of new token t is that behind token length + t - 1.
         place = slice(length - 1, length + 5)
         law = jax.nn.log_softmax(logits[0, place])
@@ -63,7 +71,7 @@ def test_rows_and_padding_do_not_matter():
     left = np.full((3, 8), -5, np.int32)
     for row, length in enumerate(_LENGTHS):
         left[row, 8 - length :] = _PROMPTS[row, :length]
-    again = _GENERATE(left, _LENGTHS, padding="left", capacity=40)
+    again = _GENERATE(left, _LENGTHS, padding="left")
     np.testing.assert_array_equal(again.tokens, made.tokens)
     np.testing.assert_allclose(again.entropies, made.entropies, atol=1e-5)
     other = _GENERATE(_PROMPTS, _LENGTHS, key=jax.random.key(8))
@@ -74,34 +82,30 @@ def test_tokens_follow_the_law():
     rows = 4000
     prompts = np.tile(_PROMPTS[:1], (rows, 1))
     made = language.generate(_MODEL, prompts, key=jax.random.key(0), max_new_tokens=1)
-    law = np.asarray(jax.nn.softmax(_MODEL(_PROMPTS[:1])[0, -1]))
+    law = np.asarray(jax.nn.softmax(_forward(_PROMPTS[:1])[0][0, -1]))
     counts = np.bincount(np.asarray(made.tokens[:, 0]), minlength=11)
     statistic = ((counts - rows * law) ** 2 / (rows * law)).sum()
     assert statistic < 29.6, "chi squared of 10 degrees, one in a thousand"
 
 
 def test_transforms_mask_and_are_traced_as_partials():
-    tokens, rows = _PROMPTS.copy(), []
-    made = _GENERATE(tokens, transform=_greedily)
+    def cut(logits, cutoff, temperature):
+        kept = jnp.where(jax.nn.log_softmax(logits) > cutoff, logits, -jnp.inf)
+        return kept / temperature
+
+    def made(cutoff, temperature=1.0):
+        transform = jax.tree_util.Partial(cut, cutoff=cutoff, temperature=temperature)
+        return _GENERATE(_PROMPTS, transform=transform)
+
+    tokens, before = _PROMPTS.copy(), generation._generate._cache_size()
     for _ in range(6):
-        token = np.asarray(jnp.argmax(_MODEL(tokens)[:, -1], -1))[:, None]
+        token = _forward(tokens)[0][:, -1].argmax(-1)[:, None]
         tokens = np.concatenate([tokens, token.astype(np.int32)], 1)
-        rows.append(token)
-    np.testing.assert_array_equal(made.tokens, np.concatenate(rows, 1))
-
-    def cut(logits, cutoff):
-        return jnp.where(jax.nn.log_softmax(logits) > cutoff, logits, -jnp.inf)
-
-    before = generation._generate._cache_size()
-    loose = _GENERATE(_PROMPTS, transform=jax.tree_util.Partial(cut, cutoff=-50.0))
-    one = generation._generate._cache_size()
-    assert one == before + 1
-    tight = _GENERATE(_PROMPTS, transform=jax.tree_util.Partial(cut, cutoff=-1.5))
-    assert generation._generate._cache_size() == one
-    np.testing.assert_array_equal(loose.tokens, _GENERATE(_PROMPTS).tokens)
-    assert float(tight.log_likelihoods.min()) > -1.5 - 1e-5
-    nothing = _GENERATE(_PROMPTS, transform=jax.tree_util.Partial(cut, cutoff=1.0))
-    assert (np.asarray(nothing.tokens) == -1).all(), "nothing is left to draw"
+    np.testing.assert_array_equal(made(-50.0, 1e-9).tokens, tokens[:, 5:])
+    np.testing.assert_array_equal(made(-50.0).tokens, _GENERATE(_PROMPTS).tokens)
+    assert float(made(-1.5).log_likelihoods.min()) > -1.5 - 1e-5
+    assert (np.asarray(made(1.0).tokens) == -1).all(), "nothing is left to draw"
+    assert generation._generate._cache_size() <= before + 2
 
 
 def test_the_stop_token_ends_a_row():
@@ -130,7 +134,7 @@ def test_one_program_a_shape_and_under_jit():
         )
     )
     np.testing.assert_array_equal(inner(state, _PROMPTS).tokens, _GENERATE(_PROMPTS).tokens)
-    bad = inner(state, np.where(np.arange(5) == 2, 99, _PROMPTS[:2]))
+    bad = inner(state, np.where(np.arange(5) == 2, 99, _PROMPTS))
     assert (np.asarray(bad.tokens) == -1).all(), "no plausible token of an invalid prompt"
 
 
