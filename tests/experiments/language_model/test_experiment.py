@@ -113,6 +113,8 @@ def test_other_experiments_reuse_the_model(whole_run, tmp_path):
     windows, _ = evaluation.windows_of(text, 16)
     expected = json.loads((workdir / "claims.json").read_text())["claims"][0]["value"]
     assert abs(float(bits_of(model, jnp.asarray(windows))[:, 8:].mean()) - expected) < 0.1
+    same = trained_model(workdir)
+    np.testing.assert_array_equal(same.embedding[...], model.embedding[...])
     fresh = tmp_path / "fresh"
     trained = trained_model(fresh, config=_config(), quiet=True)
     stamp = (fresh / "metrics.jsonl").stat().st_mtime_ns
