@@ -30,7 +30,7 @@ def learning(
     seen = bytes_per_step / 1e6
     width = max(1, len(train) // 50)
     smooth = np.convolve(train, np.ones(width) / width, mode="valid")
-    left.plot(seen * (np.arange(len(smooth)) + width), smooth, label="trained on")
+    left.plot(seen * (np.arange(len(smooth)) + (width + 1) / 2), smooth, label="trained on")
     left.plot(seen * np.asarray(steps), held_out, marker="o", label="held out")
     left.set_ylim(bottom=0, top=min(8.5, max(held_out.max(), smooth.max()) * 1.05))
     figures.finish(left, title="Learning", x="bytes seen [millions]", y="bits per byte")
