@@ -1,5 +1,6 @@
-"""Flax NNX modules: critics for variational bounds on mutual information, and how to fit them."""
+"""Flax NNX modules: critics and how to fit them, and a small language model."""
 
+from infojax.nn import language
 from infojax.nn.critics import JointCritic, SeparableCritic
 from infojax.nn.fitting import CriticFit, fit_critic
 
@@ -8,4 +9,5 @@ __all__ = [
     "JointCritic",
     "SeparableCritic",
     "fit_critic",
+    "language",
 ]
