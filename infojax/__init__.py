@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from infojax.version import __version__
 
 if TYPE_CHECKING:
-    from infojax import attention, couplings, divergences, entropies, information, nn, spectra
+    from infojax import (
+        attention,
+        couplings,
+        divergences,
+        entropies,
+        information,
+        losses,
+        nn,
+        spectra,
+    )
     from infojax.attention import attention_entropy, attention_with_entropy
     from infojax.couplings import greedy_ebim, greedy_mec, mec_bottleneck
     from infojax.divergences import kl_divergence
@@ -18,7 +27,16 @@ if TYPE_CHECKING:
     from infojax.information import mutual_information
     from infojax.spectra import diffusion_spectral_entropy
 
-_ROOMS = ("attention", "couplings", "divergences", "entropies", "information", "nn", "spectra")
+_ROOMS = (
+    "attention",
+    "couplings",
+    "divergences",
+    "entropies",
+    "information",
+    "losses",
+    "nn",
+    "spectra",
+)
 _FUNCTIONS = {
     "attention_entropy": "attention",
     "attention_with_entropy": "attention",
@@ -45,6 +63,7 @@ __all__ = [
     "greedy_mec",
     "information",
     "kl_divergence",
+    "losses",
     "mec_bottleneck",
     "mutual_information",
     "nn",
