@@ -172,7 +172,10 @@ def stochastic_top_k_masking(
     attended = largest != -jnp.inf
     # All k numbers are drawn however few instances there are, so that padding changes nothing.
     draws = jax.random.uniform(key, (*logits.shape[:-1], most), jnp.float32)[..., :count]
-    ranks = jnp.argsort(jnp.argsort(jnp.where(attended, draws, jnp.inf), -1), -1)
+    draws = jnp.where(attended, draws, jnp.inf)
+    one, other = draws[..., :, None], draws[..., None, :]
+    earlier = jnp.arange(count) < jnp.arange(count)[:, None]
+    ranks = jnp.sum((other < one) | ((other == one) & earlier), -1)
     # The product in float64, by hand: floor(0.6 * 5) is 3.
     sizes = jnp.asarray([math.floor(rate * n + 1e-9) for n in range(count + 1)], jnp.int32)
     chosen = ranks < sizes[jnp.sum(attended, -1, keepdims=True)]

@@ -1,5 +1,6 @@
-"""Flax NNX modules: critics for variational bounds on mutual information, and how to fit them."""
+"""Flax NNX modules: critics for bounds on mutual information, classifiers of bags of instances."""
 
+from infojax.nn import mil
 from infojax.nn.critics import JointCritic, SeparableCritic
 from infojax.nn.fitting import CriticFit, fit_critic
 
@@ -8,4 +9,5 @@ __all__ = [
     "JointCritic",
     "SeparableCritic",
     "fit_critic",
+    "mil",
 ]

@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from infojax import losses
@@ -47,13 +48,13 @@ def _schedule(count, **options):
     return losses.attention_entropy_schedule(**options)(count)
 
 
-def _weights(logits):
-    """The attention that logits stand for: comparable where some of them are -inf."""
-    return jax.nn.softmax(logits, -1)
+def _finite(logits):
+    """Masked logits as a number that can be compared."""
+    return jnp.where(logits == -jnp.inf, -3.0, logits).astype(logits.dtype)
 
 
 def _mass(logits):
-    return jax.nn.logsumexp(logits, -1)
+    return jnp.sum(jnp.where(logits == -jnp.inf, 0, 2 + jnp.tanh(logits)), -1)
 
 
 CASES = (
@@ -117,7 +118,7 @@ CASES = (
             result=result,
         )
         for function, options, masked, result in (
-            (losses.attention_dropout, {"rate": 0.4}, False, _weights),
+            (losses.attention_dropout, {"rate": 0.4}, False, _finite),
             (losses.stochastic_top_k_masking, {"k": 4, "rate": 0.5}, True, _mass),
         )
     ),
