@@ -1,4 +1,4 @@
-"""The arms: curves over lambda, constant against annealed, entropy against success, tissue."""
+"""The arms: curves over lambda, annealed and constant, entropy against success, tissue."""
 
 import jax
 import numpy as np
@@ -10,7 +10,7 @@ from experiments.aem_mil.architectures import Build, builder
 from experiments.aem_mil.training import Bags, Runs, check_lambdas, train
 from infojax.nn import mil
 
-CONSTANT, ANNEALED = "constant", "annealed"
+ANNEALED, CONSTANT = "annealed", "constant"
 
 
 def _builder(run: runner.Run, features: int) -> Build:
@@ -42,37 +42,43 @@ def _on_digits(run: runner.Run, name: str, runs: Runs) -> dict[str, np.ndarray]:
     return run.stage(f"{name}_metrics", lambda: metrics.of_runs(predict(test), test.labels))
 
 
-def curve(run: runner.Run) -> dict[str, np.ndarray]:
-    """Trains on digits with annealed entropy from several weights.
+def curves(run: runner.Run) -> dict[str, dict[str, np.ndarray]]:
+    """Trains on digits with several weights of the entropy, annealed and constant.
 
     Args:
         run: the run.
 
     Returns:
-        `lambda` (L,), and the metrics, (seeds, L) each.
+        For `ANNEALED` and `CONSTANT` a dict of `lambda` (L,) and the metrics, (seeds, L) each.
     """
     config = run.config.digits
-    runs = _runs(run, config.seeds, config.lambdas, [True] * len(config.lambdas))
-    return {"lambda": np.array(config.lambdas)} | _on_digits(run, "curve", runs)
+    lambdas = np.array(config.lambdas)
+    # At 0 both are the same run.
+    again = np.flatnonzero(lambdas != 0)
+    annealed = [True] * len(lambdas) + [False] * len(again)
+    runs = _runs(run, config.seeds, [*lambdas, *lambdas[again]], annealed)
+    found = _on_digits(run, "digits", runs)
+    places = np.arange(len(lambdas))
+    constant = places.copy()
+    constant[again] = len(lambdas) + np.arange(len(again))
+    return {
+        name: {"lambda": lambdas} | {key: value[:, rows] for key, value in found.items()}
+        for name, rows in ((ANNEALED, places), (CONSTANT, constant))
+    }
 
 
-def annealing(run: runner.Run) -> dict[str, np.ndarray]:
-    """Trains on digits with constant and with annealed weights of the entropy.
+def at_lambdas(found: dict[str, np.ndarray], lambdas) -> dict[str, np.ndarray]:
+    """A curve at some of its lambdas.
 
     Args:
-        run: the run.
+        found: of `curves`.
+        lambdas: the ones to keep; those that were not measured are left out.
 
     Returns:
-        `lambda` (L,), and the metrics, (seeds, 2, L) each: constant, annealed.
+        The same with fewer lambdas.
     """
-    config = run.config.annealing
-    count = len(config.lambdas)
-    annealed = [False] * count + [True] * count
-    found = _on_digits(
-        run, "annealing", _runs(run, config.seeds, [*config.lambdas] * 2, annealed)
-    )
-    shaped = {key: value.reshape(config.seeds, 2, count) for key, value in found.items()}
-    return {"lambda": np.array(config.lambdas)} | shaped
+    rows = [row for row, value in enumerate(found["lambda"]) if np.isclose(value, lambdas).any()]
+    return {key: value[..., rows] for key, value in found.items()}
 
 
 def correlation(run: runner.Run) -> dict[str, np.ndarray]:

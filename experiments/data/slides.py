@@ -57,9 +57,7 @@ def load_slides(path: str | os.PathLike, *, num_classes: int | None = None) -> l
     try:
         import h5py
     except ImportError as error:
-        raise UserError(
-            'slides are read by h5py: pip install "infojax[experiments]"'
-        ) from error
+        raise UserError('slides are read by h5py: pip install "infojax[experiments]"') from error
     path = Path(path)
     if not path.is_file():
         raise UserError(f"--features={path} is not a file")
