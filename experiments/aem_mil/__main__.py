@@ -1,4 +1,4 @@
-"""Measures what maximising attention entropy does to multiple-instance learning, or trains on yours.
+"""Measures what attention entropy does to multiple-instance learning, or trains on your slides.
 
 `python -m experiments.aem_mil --workdir=runs/aem_mil`; with `--features=FILE.h5` it trains on the
 slides of a file instead, and exports their attention.
@@ -59,11 +59,11 @@ def _correlation(run: runner.Run) -> list[runner.Claim]:
             for data_set, number in np.ndindex(found["auc"].shape)
         ],
     )
-    run.save_figure("correlation", pictures.correlation(found, claims[0].value))
     within = [
         float(stats.spearmanr(entropy, auc)[0])
         for entropy, auc in zip(found["entropy"], found["auc"], strict=True)
     ]
+    run.save_figure("correlation", pictures.correlation(found, claims[0].value, within))
     run.save_table(
         "correlation_by_data_set",
         [

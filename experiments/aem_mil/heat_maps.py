@@ -11,6 +11,7 @@ from experiments.runner import figures
 
 _TITLES = {"logits": "raw logits", "softmax": "softmax", "min_max": "min-max"}
 _MOST_SLIDES = 4
+_MOST_PIXELS = 4_000_000
 
 
 def to_npz(arrays: dict[str, np.ndarray]) -> bytes:
@@ -156,12 +157,27 @@ def over_slides(arrays: dict[str, np.ndarray], slides: list[Slide]) -> Any | Non
     for row, slide in zip(axes, drawn, strict=True):
         assert slide.coords is not None
         for ax, (kind, title) in zip(row, _TITLES.items(), strict=True):
-            heat = arrays[f"{slide.name}/{kind}"].mean(0)
-            x, y = slide.coords.T
-            size = 5000 / max(len(heat), 50)
-            shown = ax.scatter(x, y, c=heat, s=size, cmap="inferno", marker="s", linewidths=0)
+            shown = _place(ax, slide.coords, arrays[f"{slide.name}/{kind}"].mean(0))
             figure.colorbar(shown, ax=ax, shrink=0.8).ax.tick_params(labelsize=7)
-            ax.set_aspect("equal")
-            ax.invert_yaxis()
             _bare(ax, f"{slide.name} (label {slide.label}): {title}")
     return figure
+
+
+def _place(ax, coords: np.ndarray, heat: np.ndarray):
+    """Draws patches as the pixels of an image, or as points if they lie on no grid."""
+    cells = [_cells(axis) for axis in coords.T]
+    width, height = (int(axis.max()) + 1 for axis in cells)
+    if width * height <= _MOST_PIXELS:
+        image = np.full((height, width), np.nan)
+        image[cells[1], cells[0]] = heat
+        return ax.imshow(image, cmap="inferno", interpolation="nearest")
+    ax.set_aspect("equal")
+    ax.invert_yaxis()
+    return ax.scatter(*coords.T, c=heat, s=4, cmap="inferno", linewidths=0)
+
+
+def _cells(axis: np.ndarray) -> np.ndarray:
+    """The numbers of the grid's rows or columns; the least distance is its pitch."""
+    steps = np.diff(np.unique(axis))
+    pitch = steps.min() if steps.size else 1
+    return np.round((axis - axis.min()) / pitch).astype(int)

@@ -42,8 +42,8 @@ def curves(found: dict[str, dict[str, np.ndarray]], instances: int):
             most = np.log(instances)
             ax.axhline(most, color="0.4", linestyle="--", linewidth=1)
             text = f"log {instances}: mean pooling"
-            ax.text(0, most, text, fontsize=8, color="0.3", va="bottom")
-            ax.set_ylim(top=most * 1.09)
+            ax.text(0, 1.012 * most, text, fontsize=8, color="0.3", va="bottom")
+            ax.set_ylim(top=most * 1.1)
         figures.finish(ax, title=title, x="$\\lambda_0$", y=y)
     return figure
 
@@ -93,12 +93,13 @@ def annealing(found: dict[str, dict[str, np.ndarray]]):
     return figure
 
 
-def correlation(found: dict[str, np.ndarray], value: float):
+def correlation(found: dict[str, np.ndarray], value: float, within: list[float]):
     """Draws AUC against attention entropy, a point for each run without the penalty.
 
     Args:
         found: of the arm, (data sets, initialisations).
         value: the rank correlation of all runs.
+        within: that of each data set's.
 
     Returns:
         The figure.
@@ -113,7 +114,7 @@ def correlation(found: dict[str, np.ndarray], value: float):
             linewidths=0,
             color=figures.COLORS[number % len(figures.COLORS)],
             marker=figures.MARKERS[number % len(figures.MARKERS)],
-            label=f"data set {number + 1}" if number < 10 else None,
+            label=f"data set {number}: {within[number]:.2f}",
         )
     figures.finish(
         ax,
