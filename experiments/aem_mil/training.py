@@ -100,14 +100,16 @@ def initialize(build: Build, keys, optimizer: optax.GradientTransformation):
         The structure of the classifier, and the state with the axes of the keys in front.
     """
 
+    @jax.jit
     def one(key):
         weights = nnx.state(build(nnx.Rngs(params=key)))
         return State(weights, optimizer.init(weights))
 
     graph = nnx.graphdef(nnx.eval_shape(lambda: build(nnx.Rngs(params=jax.random.key(0)))))
-    for _ in range(keys.ndim):
-        one = jax.vmap(one)
-    return graph, jax.jit(one)(keys)
+    # One by one: mapped over keys, the same draws take four times as long to compile.
+    states = [jax.device_get(one(key)) for key in keys.reshape(-1)]
+    state = jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+    return graph, jax.tree.map(lambda leaf: leaf.reshape(*keys.shape, *leaf.shape[1:]), state)
 
 
 def update(graph, optimizer: optax.GradientTransformation) -> Callable:
@@ -172,12 +174,13 @@ def train(run: runner.Run, name: str, build: Build, bags: Bags, runs: Runs) -> C
     optimizer = optax.adamw(config.learning_rate, weight_decay=config.weight_decay)
     groups = len(runs.weights)
     (bags, runs), _ = runner.pad_to_multiple((bags, runs), run.mesh.size)
-    bags, runs = (runner.shard_leading(tree, run.mesh) for tree in (bags, runs))
     graph, state = initialize(build, runs.keys, optimizer)
-    epoch = _epoch(update(graph, optimizer), config.epochs, run.key(f"{name} order"))
+    state, bags, runs = (runner.shard_leading(tree, run.mesh) for tree in (state, bags, runs))
+    epoch = _epoch(update(graph, optimizer), config.epochs)
 
     def step(state, number):
-        state, loss = epoch(state, bags, runs, number)
+        orders = runner.shard_leading(_orders(run.seed, number, *bags.labels.shape), run.mesh)
+        state, loss = epoch(state, bags, runs, orders, number)
         return state, {"training_loss": loss}
 
     state = run.loop(name, state, step, num_steps=config.epochs, unit="epochs")
@@ -192,17 +195,22 @@ def train(run: runner.Run, name: str, build: Build, bags: Bags, runs: Runs) -> C
     return predict
 
 
-def _epoch(step: Callable, epochs: int, key: jax.Array) -> Callable:
+def _orders(seed: int, epoch: int, groups: int, count: int) -> np.ndarray:
+    """The order of every group's bags in an epoch, (G, B)."""
+    return np.stack(
+        [np.random.default_rng([seed, epoch, group]).permutation(count) for group in range(groups)]
+    ).astype(np.int32)
+
+
+def _epoch(step: Callable, epochs: int) -> Callable:
     """One pass over the bags of every group, in an order of its own."""
     over_runs = jax.vmap(step, (0, None, None, None, 0, 0))
     over_groups = jax.vmap(over_runs, (0, 0, None, 0, 0, 0))
 
     @jax.jit
-    def epoch(state: State, bags: Bags, runs: Runs, number):
+    def epoch(state: State, bags: Bags, runs: Runs, orders, number):
         groups, count = bags.labels.shape
         numbers = jnp.arange(groups)
-        keys = jax.vmap(lambda g: jax.random.fold_in(jax.random.fold_in(key, g), number))(numbers)
-        orders = jax.vmap(lambda k: jax.random.permutation(k, count))(keys)
 
         def one(state, place):
             done = number * count + place

@@ -93,7 +93,6 @@ def test_runs_side_by_side_learn_as_one_alone(tmp_path):
     one = training.Runs(keys[:1, 1:2], weights[:1, 1:2], annealed[:1, 1:2])
     first = training.Bags(*(part[:1] for part in _small(0)))
     held_out = training.Bags(*(part[:1] for part in _small(1)))
-    # The order of bags is drawn by the loop's name.
     with _run(tmp_path / "alone", **changes) as run:
         alone = training.train(run, "both", build, first, one)(held_out)
     for name in ("probabilities", "losses", "entropy", "logits"):
