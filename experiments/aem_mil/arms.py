@@ -124,9 +124,11 @@ def tissue(run: runner.Run) -> dict[str, np.ndarray]:
         judged = (stained >= config.stained) | (stained <= config.clean)
         judged[:, : stained.shape[1] // 2] = False
         truth = (stained >= config.stained)[judged].astype(int)
+        # Maximum pooling has -inf wherever it does not look.
+        scores = np.maximum(attention[..., judged], np.finfo(np.float32).min)
         patch_auc = [
-            [metrics.auroc(np.stack([-a[judged], a[judged]], 1), truth) for a in of_seed]
-            for of_seed in attention
+            [metrics.auroc(np.stack([-row, row], 1), truth) for row in of_seed]
+            for of_seed in scores
         ]
         return found | {
             "patch_auc": np.array(patch_auc),

@@ -61,7 +61,8 @@ class Found(NamedTuple):
         probabilities: (G, R, B, C).
         losses: cross-entropy in nats, (G, R, B).
         entropy: of the attention in nats, averaged over rows, (G, R, B).
-        logits: of the attention, averaged over rows, (G, R, B, N).
+        logits: of the attention, (G, R, B, N): of one row as they are, of several the logarithm
+            of their mean attention.
     """
 
     probabilities: np.ndarray
@@ -226,17 +227,23 @@ def _epoch(step: Callable, epochs: int) -> Callable:
     return epoch
 
 
+def _one_row(logits: jax.Array) -> jax.Array:
+    if logits.shape[-2] == 1:
+        return logits[..., 0, :]
+    shares = jax.nn.log_softmax(logits, -1) - jnp.log(logits.shape[-2])
+    return jax.nn.logsumexp(shares, -2)
+
+
 def _look(graph) -> Callable:
     def of_bag(model, instances, label):
         found = model(instances)
         probabilities = model.probabilities(found)
         least = jnp.finfo(probabilities.dtype).tiny
-        # One attention a bag for the eye: of several rows the mean.
         return Found(
             probabilities,
             -jnp.log(jnp.maximum(probabilities[label], least)),
             jnp.mean(found.entropy, -1),
-            jnp.mean(found.attention_logits, -2),
+            _one_row(found.attention_logits),
         )
 
     def one(weights, instances, labels):

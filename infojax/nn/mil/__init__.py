@@ -14,15 +14,15 @@ from infojax.nn.mil.pooled import MaxMIL, MeanMIL
 from infojax.nn.mil.prediction import BagClassifier, BagPrediction
 from infojax.nn.mil.torch_weights import load_torch_weights, torch_weights
 
-__all__ = [
+__all__ = [  # noqa: RUF022 (acronyms would come first)
     "ABMIL",
     "ACMIL",
-    "DSMIL",
-    "MHAMIL",
     "AttentionMaps",
     "BagClassifier",
     "BagPrediction",
     "Bucket",
+    "DSMIL",
+    "MHAMIL",
     "MaxMIL",
     "MeanMIL",
     "attention_maps",

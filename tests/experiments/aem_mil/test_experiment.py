@@ -79,11 +79,10 @@ def test_a_run_that_lost_its_last_stages_ends_with_the_same_bits(whole_run, tmp_
     workdir, _ = whole_run
     again = tmp_path / "again"
     shutil.copytree(workdir, again)
-    for lost in ("claims.json", "stages/digits_metrics.json", "curve.csv"):
+    for lost in ("claims.json", "stages/tissue_metrics.json", "curve.csv"):
         (again / lost).unlink()
-    # The loop over tissue begins anew, as if it had been killed before its first checkpoint.
-    (again / "stages/tissue_metrics.json").unlink()
-    shutil.rmtree(again / "checkpoints/tissue")
+    # As if it had been killed after the first of two epochs on tissue.
+    shutil.rmtree(again / "checkpoints/tissue/step_00000002")
     done = children.finish(children.start(_MODULE, f"--workdir={again}", *_TINY), timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     children.assert_same_outputs(again, workdir)
@@ -93,7 +92,7 @@ def _slides(path, count=16):
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
         for number in range(count):
-            patches = int(rng.integers(3, 20))
+            patches = int(rng.integers(3, 13))
             group = file.create_group(f"slide_{number:02d}")
             group["feat"] = rng.normal(size=(patches, 6)).astype(np.float32) + 2 * (number % 2)
             group["coords"] = 256 * np.stack([np.arange(patches) % 4, np.arange(patches) // 4], 1)
@@ -127,19 +126,9 @@ def test_slides_of_the_user_on_several_devices(tmp_path):
     assert "16 slides (" in done.stdout and "test AUC" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--config.arch=abmill"], "unknown arch 'abmill'; did you mean"),
-        (["--config.slides.lambda0=-0.1"], "lambda is -0.1; expected a number of at least 0"),
-        (["--config.slides.subsampling=1.5"], "subsampling is 1.5"),
-        (["--config.slides.classes=1"], "label is 1; expected a whole number from 0 to 0"),
-    ],
-)
-def test_faults_are_one_line(tmp_path, arguments, message):
+def test_faults_are_one_line(tmp_path):
     path = _slides(tmp_path / "slides.h5")
-    done = children.run(
-        _MODULE, f"--workdir={tmp_path / 'run'}", f"--features={path}", *_FEW, *arguments
-    )
+    arguments = [f"--workdir={tmp_path / 'run'}", f"--features={path}", "--config.arch=abmill"]
+    done = children.run(_MODULE, *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert message in children.only_line(done.stderr)
+    assert "unknown arch 'abmill'; did you mean abmil" in children.only_line(done.stderr)

@@ -143,6 +143,22 @@ def test_faults_of_weights_and_names():
         builder("mha", features=3, classes=2, embedding=12, gate=4)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"slides.lambda0": -0.1}, r"lambda is -0\.1; expected a number of at least 0"),
+        ({"slides.subsampling": 1.5}, r"subsampling is 1\.5"),
+        ({"arch": "abmill"}, "unknown arch 'abmill'; did you mean abmil"),
+    ],
+)
+def test_faults_of_settings_for_slides(tmp_path, changes, message):
+    slides = [Slide(f"s{n}", np.ones((2, 3), np.float32), n % 2) for n in range(8)]
+    with _run(tmp_path, **changes) as run:
+        parts = slides_arm.prepare(run, slides)
+        with pytest.raises(runner.UserError, match=message):
+            slides_arm.fit(run, parts, 2)
+
+
 def test_splits_keep_classes_and_the_files_own_word(tmp_path):
     slides = [Slide(f"s{n}", np.ones((1, 2)), n % 2) for n in range(40)]
     with _run(tmp_path) as run:
