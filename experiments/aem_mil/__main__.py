@@ -8,7 +8,7 @@ import numpy as np
 from absl import flags
 
 from experiments import runner
-from experiments.aem_mil import arms, heat_maps, ledger, pictures, slides_arm
+from experiments.aem_mil import arms, heat_maps, ledger, metrics, pictures, slides_arm
 from experiments.aem_mil.config import get_config
 from experiments.data import load_slides, load_tissue
 
@@ -18,12 +18,12 @@ _FEATURES = flags.DEFINE_string(
 _METRICS = ("auc", "f1", "nll", "entropy")
 
 
-def _rows(name: str, found: dict[str, np.ndarray], metrics=_METRICS) -> list[dict[str, object]]:
+def _rows(name: str, found: dict[str, np.ndarray], columns=_METRICS) -> list[dict[str, object]]:
     """A row for each lambda, with intervals over seeds."""
     rows = []
     for place, weight in enumerate(found["lambda"]):
         row: dict[str, object] = {"weights": name, "lambda": float(weight)}
-        for key in metrics:
+        for key in columns:
             estimate = runner.mean_interval(found[key][:, place])
             row |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
             row[f"{key}_std"] = float(np.std(found[key][:, place], ddof=1))
@@ -47,8 +47,6 @@ def _digits(run: runner.Run) -> list[runner.Claim]:
 
 
 def _correlation(run: runner.Run) -> list[runner.Claim]:
-    from scipy import stats
-
     found = arms.correlation(run)
     claims = ledger.correlation_claims(found, run.seed)
     run.save_table(
@@ -60,7 +58,7 @@ def _correlation(run: runner.Run) -> list[runner.Claim]:
         ],
     )
     within = [
-        float(stats.spearmanr(entropy, auc)[0])
+        metrics.rank_correlation(entropy, auc)
         for entropy, auc in zip(found["entropy"], found["auc"], strict=True)
     ]
     run.save_figure("correlation", pictures.correlation(found, claims[0].value, within))
@@ -76,8 +74,8 @@ def _correlation(run: runner.Run) -> list[runner.Claim]:
 
 def _tissue(run: runner.Run) -> None:
     found, tissue = arms.tissue(run), load_tissue(run.config.tissue.patch)
-    metrics = (*_METRICS, "patch_auc", "whole_entropy")
-    run.save_table("tissue", _rows(arms.ANNEALED, found, metrics))
+    columns = (*_METRICS, "patch_auc", "whole_entropy")
+    run.save_table("tissue", _rows(arms.ANNEALED, found, columns))
     run.save_figure("tissue", heat_maps.over_tissue(found, tissue))
     run.save_file("attention.npz", heat_maps.to_npz(heat_maps.tissue_arrays(found, tissue)))
 

@@ -44,6 +44,23 @@ def macro_f1(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(f1_score(labels, guesses, labels=classes, average="macro", zero_division=0))
 
 
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's rank correlation.
+
+    Args:
+        x: (N,).
+        y: (N,).
+
+    Returns:
+        -1 to 1; NaN if one of them is constant.
+    """
+    from scipy import stats
+
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(stats.spearmanr(x, y)[0])
+
+
 def of_runs(found: Found, labels: np.ndarray) -> dict[str, np.ndarray]:
     """Metrics of every run of every group.
 
