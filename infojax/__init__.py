@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         divergences,
         entropies,
         information,
+        losses,
         nn,
         spectra,
     )
@@ -35,6 +36,7 @@ _ROOMS = (
     "divergences",
     "entropies",
     "information",
+    "losses",
     "nn",
     "spectra",
 )
@@ -66,6 +68,7 @@ __all__ = [
     "greedy_mec",
     "information",
     "kl_divergence",
+    "losses",
     "mec_bottleneck",
     "mutual_information",
     "nn",

@@ -1,6 +1,6 @@
-"""Flax NNX modules: critics and how to fit them, and a small language model."""
+"""Flax NNX modules: critics for bounds on information, classifiers of bags, a language model."""
 
-from infojax.nn import language
+from infojax.nn import language, mil
 from infojax.nn.critics import JointCritic, SeparableCritic
 from infojax.nn.fitting import CriticFit, fit_critic
 
@@ -10,4 +10,5 @@ __all__ = [
     "SeparableCritic",
     "fit_critic",
     "language",
+    "mil",
 ]
