@@ -28,6 +28,7 @@ _TINY = {
     "model.num_heads": 2,
     "training.steps": 6,
     "training.batch": 4,
+    "training.learning_rate": 3e-3,
     "training.records": 2,
     "training.warmup": 2,
     "samples.new_tokens": 8,
@@ -37,6 +38,10 @@ _TEXT = "the cat sat on the mat, and the dog sat on the log. " * 60
 
 def _flags(*extra):
     return [*(f"--config.{key}={value}" for key, value in _TINY.items()), *extra]
+
+
+def _run(*arguments, devices=1):
+    return children.finish(children.start(_MODULE, *arguments, devices=devices), timeout=600)
 
 
 def _config(**changes):
@@ -50,7 +55,7 @@ def whole_run(tmp_path_factory):
     root = tmp_path_factory.mktemp("language")
     (root / "text.txt").write_text(_TEXT)
     workdir = root / "run"
-    done = children.run(_MODULE, f"--workdir={workdir}", f"--data={root / 'text.txt'}", *_flags())
+    done = _run(f"--workdir={workdir}", f"--data={root / 'text.txt'}", *_flags())
     assert done.returncode == 0, done.stdout + done.stderr
     return workdir, done.stdout
 
@@ -72,7 +77,7 @@ def test_files_and_output(whole_run):
 
 
 def test_a_killed_run_ends_with_the_same_bits(whole_run, tmp_path):
-    """The checkpoint of step 3 is what a kill between the two leaves."""
+    """The checkpoint of step 5, without the last, is what a kill between the two leaves."""
     workdir, _ = whole_run
     again = tmp_path / "again"
     shutil.copytree(workdir, again)
@@ -81,7 +86,7 @@ def test_a_killed_run_ends_with_the_same_bits(whole_run, tmp_path):
     shutil.rmtree(again / "stages")
     (again / "claims.json").unlink()
     text = workdir.parent / "text.txt"
-    done = children.run(_MODULE, f"--workdir={again}", f"--data={text}", *_flags())
+    done = _run(f"--workdir={again}", f"--data={text}", *_flags())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 of 6 steps were done before" in done.stdout
     children.assert_same_outputs(again, workdir)
@@ -91,8 +96,8 @@ def test_four_devices_learn_what_one_does(whole_run, tmp_path):
     workdir, _ = whole_run
     text = workdir.parent / "text.txt"
     many = tmp_path / "many"
-    done = children.run(
-        _MODULE, f"--workdir={many}", "--size=full", "--config.model.dtype=float32",
+    done = _run(
+        f"--workdir={many}", "--size=full", "--config.model.dtype=float32",
         f"--data={text}", *_flags("--config.model.num_key_value_heads=2"), devices=4,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -141,9 +146,7 @@ def test_a_short_text_and_uneven_devices_are_refused(tmp_path):
     with pytest.raises(runner.UserError, match="batch is 3, not a multiple of the 2 devices"):
         training.make_step(config, mesh, np.zeros(50, np.uint8), jax.random.key(0))
     (tmp_path / "short.txt").write_text("too short to learn from, is it not?")
-    done = children.run(
-        _MODULE, f"--workdir={tmp_path / 'run'}", f"--data={tmp_path / 'short.txt'}", *_flags()
-    )
+    done = _run(f"--workdir={tmp_path / 'run'}", f"--data={tmp_path / 'short.txt'}", *_flags())
     assert done.returncode == 2
     assert "each must be at least the context, 16" in children.only_line(done.stderr)
 
