@@ -22,7 +22,6 @@ from infojax.kernels.sorted_prefix import sorted_prefix
 from infojax.numerics import narrow
 
 _MOST_TOKENS = 20
-_WINDOW = 64  # bounded entropy keeps few tokens
 
 
 def _share(x: jax.Array) -> jax.Array:
@@ -53,9 +52,7 @@ def _top_h(logits, alpha, t, where, rule, top_n, implementation):
         kept = _by_reference_rule(s, (s - peak) - log_weight, alpha, top_n)
     else:
         limit = jnp.where(alpha >= 1, jnp.inf, alpha * jnp.maximum(entropy[..., 0], 0))
-        cut = sorted_prefix(
-            s, rule="entropy", limit=limit, window=_WINDOW, implementation=implementation
-        )
+        cut = sorted_prefix(s, rule="entropy", limit=limit, implementation=implementation)
         kept = cut.keeps(s)
     return masked(s.astype(logits.dtype), kept, valid, ~jnp.isnan(alpha)), valid
 

@@ -34,21 +34,20 @@ def _positive(x: jax.Array) -> jax.Array:
 @functools.partial(jax.jit, static_argnames=("window", "implementation"))
 def _top_k(logits, k, window, implementation):
     s = wide(logits)
-    valid = rows_are_valid(jnp.max(s, -1), nan_of(s))
     limit = jnp.where(k >= s.shape[-1], jnp.inf, k)
     cut = sorted_prefix(
         s, rule="count", limit=limit, all_ties=True, window=window, implementation=implementation
     )
+    valid = rows_are_valid(cut.peak, nan_of(s))
     return masked(logits, cut.keeps(s), valid, ~jnp.isnan(k)), valid
 
 
 def _window_for(k: ArrayLike) -> int | None:
-    """A window that holds one token more than k, in few different sizes; None if k varies."""
+    """A window that holds one token more than k; None if k varies."""
     if np.ndim(k) or not is_concrete(jnp.asarray(k)):
         return None
     number = operator.index(np.asarray(k).item())
-    size = 1 << number.bit_length() if number > 0 else 1
-    return size if size <= _LARGEST_WINDOW else None
+    return number + 1 if 0 < number < _LARGEST_WINDOW else None
 
 
 def top_k(

@@ -21,11 +21,13 @@ class PrefixCut(NamedTuple):
 
     Attributes:
         score: the score of the last token that is kept.
-        place: of the tokens with that score, those up to this place are kept.
+        place: of the tokens with that score, those up to this place are kept; None for all.
+        peak: the largest score of the row.
     """
 
     score: jax.Array
-    place: jax.Array
+    place: jax.Array | None
+    peak: jax.Array
 
     def keeps(self, scores: jax.Array) -> jax.Array:
         """Which tokens the prefix holds.
@@ -36,10 +38,13 @@ class PrefixCut(NamedTuple):
         Returns:
             Boolean array of their shape; a score of -inf is never kept.
         """
+        possible = scores > -jnp.inf
+        score = self.score[..., None]
+        if self.place is None:
+            return (scores >= score) & possible
         places = jax.lax.broadcasted_iota(jnp.int32, scores.shape, scores.ndim - 1)
-        score, place = self.score[..., None], self.place[..., None]
-        kept = (scores > score) | ((scores == score) & (places <= place))
-        return kept & (scores > -jnp.inf)
+        tied = (scores == score) & (places <= self.place[..., None])
+        return ((scores > score) | tied) & possible
 
 
 def sorted_prefix(
@@ -92,7 +97,8 @@ def sorted_prefix(
         raise ValueError("all_ties must be False with the rule 'entropy', which may split ties.")
     given = jax.lax.stop_gradient((scores, log_mass, limit))
     if scores.size == 0:
-        return PrefixCut(jnp.zeros(batch, scores.dtype), jnp.zeros(batch, jnp.int32))
+        nothing = jnp.zeros(batch, scores.dtype)
+        return PrefixCut(nothing, jnp.zeros(batch, jnp.int32), nothing)
     rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), given)
 
     def by_window(scores, log_mass, limit):
@@ -103,12 +109,13 @@ def sorted_prefix(
 
     if implementation == "reference":
         scores_, mass, bound = rows
-        score, place = reference.sorted_prefix(scores_, mass, bound, rule)
-        place = jnp.full_like(place, scores.shape[-1]) if all_ties else place
+        score, place, peak = reference.sorted_prefix(scores_, mass, bound, rule)
     elif implementation == "xla_window":
-        score, place = by_window(*rows)
+        score, place, peak = by_window(*rows)
     elif implementation == "xla_bisection":
-        score, place = by_bisection(*rows)
+        score, place, peak = by_bisection(*rows)
     else:
-        score, place = jax.lax.platform_dependent(*rows, tpu=by_bisection, default=by_window)
-    return PrefixCut(score.reshape(batch), place.reshape(batch))
+        score, place, peak = jax.lax.platform_dependent(*rows, tpu=by_bisection, default=by_window)
+    return PrefixCut(
+        score.reshape(batch), None if all_ties else place.reshape(batch), peak.reshape(batch)
+    )

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from infojax.kernels.entropy_from_logits.xla import sum_along
 from infojax.kernels.sorted_prefix import rules
 
-_STEPS = 12  # of one round, after which the bracket is drawn to the scores that it holds
+_STEPS = 12  # of one round
 
 
 class Row(NamedTuple):
@@ -130,7 +130,7 @@ def _step(rule: rules.Rule, row: Row, number: jax.Array, bracket: Bracket) -> Br
 
 
 def narrow(rule: rules.Rule, row: Row, bracket: Bracket) -> Bracket:
-    """Some steps of the bisection, then both ends move to scores that occur.
+    """Some steps of the bisection.
 
     Args:
         rule: the rule.
@@ -140,9 +140,21 @@ def narrow(rule: rules.Rule, row: Row, bracket: Bracket) -> Bracket:
     Returns:
         A smaller bracket; one whose ends are equal stays.
     """
-    bracket = jax.lax.fori_loop(
+    return jax.lax.fori_loop(
         0, _STEPS, lambda number, bracket: _step(rule, row, number, bracket), bracket
     )
+
+
+def snap(row: Row, bracket: Bracket) -> Bracket:
+    """Moves both ends to scores that occur: they are equal where the bracket holds one alone.
+
+    Args:
+        row: the rows.
+        bracket: theirs.
+
+    Returns:
+        A bracket of the same tokens.
+    """
     top = jnp.max(row.scores, -1, where=row.scores <= bracket.top[:, None], initial=-jnp.inf)
     low = jnp.min(row.scores, -1, where=row.scores >= bracket.low[:, None], initial=jnp.inf)
     return bracket._replace(top=top, low=jnp.minimum(low, top))
@@ -223,7 +235,7 @@ def sorted_prefix(
     limit: jax.Array,
     rule: rules.Rule,
     all_ties: bool,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The last token that is kept, by bisection from end to end.
 
     Args:
@@ -234,7 +246,7 @@ def sorted_prefix(
         all_ties: whether tokens with the score of the last one are all kept.
 
     Returns:
-        Its score and its place, (B,) each.
+        Its score, its place, and the largest score, (B,) each.
     """
     row = rows_of(scores, log_mass, limit, rule)
     low = lowest(scores)
@@ -242,8 +254,9 @@ def sorted_prefix(
     bracket = Bracket(jnp.minimum(low, top), top, rules.empty(rule, limit))
     bracket = jax.lax.while_loop(
         lambda bracket: jnp.any(bracket.low < bracket.top),
-        lambda bracket: narrow(rule, row, bracket),
+        lambda bracket: snap(row, narrow(rule, row, bracket)),
         bracket,
     )
     value, place = among_equals(rule, row, bracket, all_ties)
-    return value, jnp.where(limit == jnp.inf, scores.shape[-1], place).astype(jnp.int32)
+    place = jnp.where(limit == jnp.inf, scores.shape[-1], place).astype(jnp.int32)
+    return value, place, row.peak[:, 0]

@@ -40,8 +40,11 @@ def _look(
     limit: jax.Array,
     bracket: Bracket,
     width: int,
-) -> _Search:
-    """Looks for the end among the first scores that are not above the bracket."""
+) -> tuple[_Search, jax.Array]:
+    """Looks for the end among the first scores that are not above the bracket.
+
+    Returns the state and the peak, which is found where it is not given.
+    """
     first = peak is None
     inside = scores
     if not first:
@@ -69,12 +72,13 @@ def _look(
         for a, x in zip(bracket.above, own, strict=True)
     )
     none = count == 0
-    return _Search(
+    search = _Search(
         done=count < width,
         value=jnp.where(none, bracket.top, jnp.take_along_axis(values, at, 1)[:, 0]),
         place=jnp.where(none, -1, jnp.take_along_axis(places, at, 1)[:, 0]),
         bracket=Bracket(bracket.low, top, above),
     )
+    return search, peak[:, 0]
 
 
 def _choose(condition: jax.Array, new: _Search, old: _Search) -> _Search:
@@ -86,10 +90,13 @@ def _go_on(rule: rules.Rule, row: Row, search: _Search, width: int, all_ties: bo
 
     def advance(search: _Search) -> _Search:
         bracket = bisection.narrow(rule, row, search.bracket)
-        equal = bracket.low >= bracket.top
-        found = _look(rule, row.scores, row.log_mass, row.peak, row.limit, bracket, width)
-        found = found._replace(done=found.done & ~equal, bracket=bracket)
-        return _choose(search.done, search, found)
+        found, _ = _look(rule, row.scores, row.log_mass, row.peak, row.limit, bracket, width)
+        found = _choose(search.done, search, found._replace(bracket=bracket))
+        # Mostly all rows are done now; else many scores are equal, or the bracket is still wide.
+        snapped = jax.lax.cond(
+            jnp.all(found.done), lambda b: b, lambda b: bisection.snap(row, b), found.bracket
+        )
+        return found._replace(bracket=snapped)
 
     def unfinished(search: _Search) -> jax.Array:
         return jnp.any(~search.done & (search.bracket.low < search.bracket.top))
@@ -110,7 +117,7 @@ def sorted_prefix(
     rule: rules.Rule,
     all_ties: bool,
     window: int | None = None,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The last token that is kept, from a window of the largest scores.
 
     Args:
@@ -122,7 +129,7 @@ def sorted_prefix(
         window: how many scores to look at first.
 
     Returns:
-        Its score and its place, (B,) each.
+        Its score, its place, and the largest score, (B,) each.
     """
     length = scores.shape[-1]
     width = min(window or _WINDOW, length)
@@ -130,7 +137,7 @@ def sorted_prefix(
     start = Bracket(
         jnp.full_like(limit, -jnp.inf), jnp.full_like(limit, jnp.inf), rules.empty(rule, limit)
     )
-    search = _look(rule, scores, log_mass, None, limit, start, width)
+    search, peak = _look(rule, scores, log_mass, None, limit, start, width)
 
     def go_on(search: _Search) -> _Search:
         row = bisection.rows_of(scores, log_mass, limit, rule)
@@ -142,5 +149,5 @@ def sorted_prefix(
         search = search._replace(done=search.done | whole)
         search = jax.lax.cond(jnp.all(search.done), lambda search: search, go_on, search)
     value = jnp.where(whole, -jnp.inf, search.value)
-    place = length if all_ties else jnp.where(whole, length, search.place)
-    return value, jnp.broadcast_to(jnp.asarray(place, jnp.int32), value.shape)
+    place = jnp.where(whole, length, search.place).astype(jnp.int32)
+    return value, place, peak
