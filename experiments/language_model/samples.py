@@ -6,27 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from infojax import decoding
 from infojax.nn import language
 
 _PROMPT = 48  # bytes of the held-out text
 _PROMPTS = 3
-
-
-def nucleus(logits: jax.Array, p: jax.Array) -> jax.Array:
-    """Keeps the fewest tokens whose probabilities sum to p (Holtzman et al., arXiv 1904.09751).
-
-    Args:
-        logits: (B, V).
-        p: the mass to reach.
-
-    Returns:
-        The logits, -inf for tokens that are left out.
-    """
-    ordered = jnp.sort(logits, -1)[:, ::-1]
-    mass = jnp.cumsum(jax.nn.softmax(ordered), -1)
-    kept = jnp.maximum(jnp.sum(mass < p, -1, keepdims=True), 0)
-    least = jnp.take_along_axis(ordered, jnp.minimum(kept, logits.shape[-1] - 1), -1)
-    return jnp.where(logits >= least, logits, -jnp.inf)
 
 
 def continuations(
@@ -54,7 +38,7 @@ def continuations(
         ("the model's law", None),
         (
             f"top {config.samples.top_p} of it",
-            jax.tree_util.Partial(nucleus, p=config.samples.top_p),
+            jax.tree_util.Partial(decoding.top_p, p=config.samples.top_p),
         ),
     ):
         result = language.generate(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from experiments import runner
-from experiments.language_model import evaluation, ledger, load, samples, trained_model, training
+from experiments.language_model import evaluation, ledger, load, trained_model, training
 from experiments.language_model.config import get_config
 from experiments.language_model.prediction import bits_of, merge, new_model
 from infojax.nn import language
@@ -194,10 +194,3 @@ def test_records_and_intervals():
     assert estimate.high - estimate.low == pytest.approx(2 * 2.3646 * 0.5345 / 8**0.5, rel=1e-3)
     assert ledger.claims(np.full(4096, 1.9), "x")[0].holds
     assert not ledger.claims(np.full(4096, 1.91), "x")[0].holds
-
-
-def test_the_nucleus_is_the_smallest_set():
-    logits = jnp.log(jnp.array([[0.5, 0.3, 0.15, 0.05], [0.25, 0.25, 0.25, 0.25]]))
-    kept = np.isfinite(samples.nucleus(logits, 0.7))
-    assert kept.tolist() == [[True, True, False, False], [True] * 4]
-    assert np.isfinite(samples.nucleus(logits, 0.96))[0].tolist() == [True] * 4
