@@ -1,7 +1,5 @@
 """The two models: one writes, the other, which has learned another text, judges."""
 
-import pathlib
-
 import ml_collections
 import numpy as np
 
@@ -23,8 +21,7 @@ def _config(run: runner.Run, steps: int, corpus: str, seed: int) -> ml_collectio
 def _model(run: runner.Run, given: str | None, name: str, config) -> language.LanguageModel:
     if given:
         return load(given)
-    path = pathlib.Path(run.workdir) / name
-    return trained_model(path, config=config, size=run.size, quiet=run.quiet)
+    return trained_model(run.workdir / name, config=config, size=run.size, quiet=run.quiet)
 
 
 def writer(run: runner.Run, workdir: str | None) -> language.LanguageModel:

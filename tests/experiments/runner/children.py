@@ -41,7 +41,7 @@ def start(module: str, *arguments, devices: int = 1, file_size: int = 0) -> subp
     )
 
 
-def finish(child: subprocess.Popen, timeout: float = 120) -> subprocess.CompletedProcess:
+def finish(child: subprocess.Popen, timeout: float = 600) -> subprocess.CompletedProcess:
     try:
         out, err = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
