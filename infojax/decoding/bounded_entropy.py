@@ -28,18 +28,19 @@ def _share(x: jax.Array) -> jax.Array:
     return (x > 0) & (x <= 1)
 
 
-def _by_reference_rule(s, log_p, alpha, top_n):
+def _by_reference_rule(s, log_normalizer, alpha, top_n):
     """Which tokens the published code keeps, of the `top_n` most probable."""
     number = min(top_n, s.shape[-1])
-    found, places = jax.lax.top_k(log_p, number)
-    own = -jnp.exp(found) * jnp.maximum(found, jnp.finfo(found.dtype).min)
+    found, places = jax.lax.top_k(s, number)
+    log_p = found - log_normalizer
+    own = -jnp.exp(log_p) * jnp.maximum(log_p, jnp.finfo(log_p.dtype).min)
     sums = jnp.cumsum(own, -1)
     kept = (sums <= alpha[..., None] * sums[..., -1:]).at[..., 0].set(True)
     last = jnp.sum(jnp.cumprod(kept.astype(jnp.int32), -1), -1, keepdims=True) - 1
     edge = jnp.take_along_axis(found, last, -1)
     place = jnp.take_along_axis(places, last, -1)
     index = jax.lax.broadcasted_iota(jnp.int32, s.shape, s.ndim - 1)
-    return ((log_p > edge) | ((log_p == edge) & (index <= place))) & (s > -jnp.inf)
+    return ((s > edge) | ((s == edge) & (index <= place))) & (s > -jnp.inf)
 
 
 @functools.partial(jax.jit, static_argnames=("rule", "top_n", "implementation"))
@@ -49,7 +50,7 @@ def _top_h(logits, alpha, t, where, rule, top_n, implementation):
     entropy, log_weight, peak = logit_statistics(s)
     valid = jnp.isfinite(peak)[..., 0]
     if rule == "reference":
-        kept = _by_reference_rule(s, (s - peak) - log_weight, alpha, top_n)
+        kept = _by_reference_rule(s, peak + log_weight, alpha, top_n)
     else:
         limit = jnp.where(alpha >= 1, jnp.inf, alpha * jnp.maximum(entropy[..., 0], 0))
         cut = sorted_prefix(s, rule="entropy", limit=limit, implementation=implementation)

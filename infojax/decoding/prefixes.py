@@ -159,7 +159,14 @@ def _typical(logits, mass, implementation):
         all_ties=True,
         implementation=implementation,
     )
-    return masked(logits, cut.keeps(closeness), valid, ~jnp.isnan(mass)), valid
+    # As bounds on the logits: computed anew, the closeness of a token might round otherwise.
+    terms = peak[..., 0], log_weight[..., 0], -entropy[..., 0]
+    middle = terms[0] + terms[1] + terms[2]
+    size = sum(jnp.abs(term) for term in terms) - cut.score
+    slack = 2 * jnp.finfo(s.dtype).eps * size
+    low, high = middle + cut.score - slack, middle - cut.score + slack
+    kept = (s >= low[..., None]) & (s <= high[..., None]) & (s > -jnp.inf)
+    return masked(logits, kept, valid, ~jnp.isnan(mass)), valid
 
 
 def typical(
@@ -168,7 +175,7 @@ def typical(
     r"""Keeps the tokens whose surprise is closest to the entropy H, up to a mass.
 
     Tokens are sorted by $|-\log p_i - H|$ upwards, and kept until their mass reaches `mass`; those
-    tied with the last are kept too.
+    tied with the last, up to rounding, are kept too.
 
     Args:
         logits: unnormalised log probabilities; -inf for impossible tokens.

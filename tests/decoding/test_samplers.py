@@ -202,3 +202,22 @@ def test_a_bad_parameter_in_traced_code_is_nan_or_told():
     function = functools.partial(decoding.top_p, jnp.zeros(4))
     assert np.isnan(jax.jit(function)(1.5)).all()
     assert jax.jit(checkify.checkify(function))(1.5)[0].get() is not None
+
+
+@pytest.mark.parametrize("name", ["top_k", "top_p", "typical", "top_h", "reference"])
+def test_behind_a_temperature_in_one_program_something_is_kept(name):
+    """XLA computes logits over T anew where they are compared, and may round otherwise."""
+    truncate = {
+        "top_k": functools.partial(decoding.top_k, k=1),
+        "top_p": functools.partial(decoding.top_p, p=0.4),
+        "typical": functools.partial(decoding.typical, mass=0.4),
+        "top_h": functools.partial(decoding.top_h, alpha=0.2),
+        "reference": functools.partial(decoding.top_h, alpha=0.2, rule="reference"),
+    }[name]
+    logits = jax.random.normal(jax.random.key(0), (300, 120)) * 4
+    whole = jax.jit(lambda x, t: truncate(decoding.temperature(x, t)))
+    for t in (0.7, 1.3, 1.5):
+        kept = _kept(whole(logits, jnp.float32(t)))
+        assert kept.any(-1).all()
+        steps = _kept(truncate(decoding.temperature(logits, t)))
+        assert np.mean(kept.sum(-1) != steps.sum(-1)) < 0.02

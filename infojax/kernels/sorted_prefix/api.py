@@ -23,11 +23,13 @@ class PrefixCut(NamedTuple):
         score: the score of the last token that is kept.
         place: of the tokens with that score, those up to this place are kept; None for all.
         peak: the largest score of the row.
+        first: the place of a token with it, which is kept in any case.
     """
 
     score: jax.Array
     place: jax.Array | None
     peak: jax.Array
+    first: jax.Array
 
     def keeps(self, scores: jax.Array) -> jax.Array:
         """Which tokens the prefix holds.
@@ -38,13 +40,14 @@ class PrefixCut(NamedTuple):
         Returns:
             Boolean array of their shape; a score of -inf is never kept.
         """
-        possible = scores > -jnp.inf
         score = self.score[..., None]
-        if self.place is None:
-            return (scores >= score) & possible
         places = jax.lax.broadcasted_iota(jnp.int32, scores.shape, scores.ndim - 1)
-        tied = (scores == score) & (places <= self.place[..., None])
-        return ((scores > score) | tied) & possible
+        kept = scores >= score
+        if self.place is not None:
+            kept &= (scores > score) | (places <= self.place[..., None])
+        # XLA may compute scores anew for this comparison and round otherwise than in the search:
+        # a token alone at the edge would be lost.
+        return (kept | (places == self.first[..., None])) & (scores > -jnp.inf)
 
 
 def sorted_prefix(
@@ -98,7 +101,8 @@ def sorted_prefix(
     given = jax.lax.stop_gradient((scores, log_mass, limit))
     if scores.size == 0:
         nothing = jnp.zeros(batch, scores.dtype)
-        return PrefixCut(nothing, jnp.zeros(batch, jnp.int32), nothing)
+        nowhere = jnp.zeros(batch, jnp.int32)
+        return PrefixCut(nothing, nowhere, nothing, nowhere)
     rows = jax.tree.map(lambda x: x.reshape(-1, *x.shape[len(batch) :]), given)
 
     def by_window(scores, log_mass, limit):
@@ -109,13 +113,12 @@ def sorted_prefix(
 
     if implementation == "reference":
         scores_, mass, bound = rows
-        score, place, peak = reference.sorted_prefix(scores_, mass, bound, rule)
+        found = reference.sorted_prefix(scores_, mass, bound, rule)
     elif implementation == "xla_window":
-        score, place, peak = by_window(*rows)
+        found = by_window(*rows)
     elif implementation == "xla_bisection":
-        score, place, peak = by_bisection(*rows)
+        found = by_bisection(*rows)
     else:
-        score, place, peak = jax.lax.platform_dependent(*rows, tpu=by_bisection, default=by_window)
-    return PrefixCut(
-        score.reshape(batch), None if all_ties else place.reshape(batch), peak.reshape(batch)
-    )
+        found = jax.lax.platform_dependent(*rows, tpu=by_bisection, default=by_window)
+    score, place, peak, first = (x.reshape(batch) for x in found)
+    return PrefixCut(score, None if all_ties else place, peak, first)

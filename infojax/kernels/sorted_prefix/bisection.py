@@ -235,7 +235,7 @@ def sorted_prefix(
     limit: jax.Array,
     rule: rules.Rule,
     all_ties: bool,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, ...]:
     """The last token that is kept, by bisection from end to end.
 
     Args:
@@ -246,7 +246,7 @@ def sorted_prefix(
         all_ties: whether tokens with the score of the last one are all kept.
 
     Returns:
-        Its score, its place, and the largest score, (B,) each.
+        Its score, its place, the largest score, and its place, (B,) each.
     """
     row = rows_of(scores, log_mass, limit, rule)
     low = lowest(scores)
@@ -259,4 +259,4 @@ def sorted_prefix(
     )
     value, place = among_equals(rule, row, bracket, all_ties)
     place = jnp.where(limit == jnp.inf, scores.shape[-1], place).astype(jnp.int32)
-    return value, place, row.peak[:, 0]
+    return value, place, row.peak[:, 0], jnp.argmax(scores, -1).astype(jnp.int32)

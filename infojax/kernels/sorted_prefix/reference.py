@@ -8,7 +8,7 @@ from infojax.kernels.sorted_prefix import rules
 
 def sorted_prefix(
     scores: jax.Array, log_mass: jax.Array | None, limit: jax.Array, rule: rules.Rule
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, ...]:
     """The last token that is kept.
 
     Args:
@@ -18,7 +18,7 @@ def sorted_prefix(
         rule: the rule.
 
     Returns:
-        Its score, its place, and the largest score, (B,) each.
+        Its score, its place, the largest score, and its place, (B,) each.
     """
     order = jnp.argsort(-scores, -1, stable=True)
     found = jnp.take_along_axis(scores, order, -1)
@@ -34,4 +34,5 @@ def sorted_prefix(
         jnp.take_along_axis(found, last, -1)[:, 0],
         jnp.take_along_axis(order, last, -1)[:, 0].astype(jnp.int32),
         found[:, 0],
+        order[:, 0].astype(jnp.int32),
     )

@@ -40,10 +40,10 @@ def _look(
     limit: jax.Array,
     bracket: Bracket,
     width: int,
-) -> tuple[_Search, jax.Array]:
+) -> tuple[_Search, jax.Array, jax.Array]:
     """Looks for the end among the first scores that are not above the bracket.
 
-    Returns the state and the peak, which is found where it is not given.
+    Returns the state, the peak, which is found where it is not given, and the first place.
     """
     first = peak is None
     inside = scores
@@ -78,7 +78,7 @@ def _look(
         place=jnp.where(none, -1, jnp.take_along_axis(places, at, 1)[:, 0]),
         bracket=Bracket(bracket.low, top, above),
     )
-    return search, peak[:, 0]
+    return search, peak[:, 0], places[:, 0]
 
 
 def _choose(condition: jax.Array, new: _Search, old: _Search) -> _Search:
@@ -90,7 +90,7 @@ def _go_on(rule: rules.Rule, row: Row, search: _Search, width: int, all_ties: bo
 
     def advance(search: _Search) -> _Search:
         bracket = bisection.narrow(rule, row, search.bracket)
-        found, _ = _look(rule, row.scores, row.log_mass, row.peak, row.limit, bracket, width)
+        found, _, _ = _look(rule, row.scores, row.log_mass, row.peak, row.limit, bracket, width)
         found = _choose(search.done, search, found._replace(bracket=bracket))
         # Mostly all rows are done now; else many scores are equal, or the bracket is still wide.
         snapped = jax.lax.cond(
@@ -117,7 +117,7 @@ def sorted_prefix(
     rule: rules.Rule,
     all_ties: bool,
     window: int | None = None,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+) -> tuple[jax.Array, ...]:
     """The last token that is kept, from a window of the largest scores.
 
     Args:
@@ -129,7 +129,7 @@ def sorted_prefix(
         window: how many scores to look at first.
 
     Returns:
-        Its score, its place, and the largest score, (B,) each.
+        Its score, its place, the largest score, and its place, (B,) each.
     """
     length = scores.shape[-1]
     width = min(window or _WINDOW, length)
@@ -137,7 +137,7 @@ def sorted_prefix(
     start = Bracket(
         jnp.full_like(limit, -jnp.inf), jnp.full_like(limit, jnp.inf), rules.empty(rule, limit)
     )
-    search, peak = _look(rule, scores, log_mass, None, limit, start, width)
+    search, peak, first = _look(rule, scores, log_mass, None, limit, start, width)
 
     def go_on(search: _Search) -> _Search:
         row = bisection.rows_of(scores, log_mass, limit, rule)
@@ -150,4 +150,4 @@ def sorted_prefix(
         search = jax.lax.cond(jnp.all(search.done), lambda search: search, go_on, search)
     value = jnp.where(whole, -jnp.inf, search.value)
     place = jnp.where(whole, length, search.place).astype(jnp.int32)
-    return value, place, peak
+    return value, place, peak, first
