@@ -16,6 +16,9 @@ collect_ignore_glob = ["golden/*"]
 _CACHE = pathlib.Path(__file__).parent.parent / ".jax_cache"
 jax.config.update("jax_compilation_cache_dir", str(_CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+# The TPU interpreter calls back into Python: on few cores that can wait for itself for ever where
+# programs run behind the caller's back.
+jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 hypothesis.settings.register_profile(
     "infojax",
