@@ -25,7 +25,7 @@ def _temperatures(found: Mapping[Setting, Any]) -> list[float]:
 
 
 def trade_off(found: Mapping[Setting, Mapping[str, np.ndarray]]) -> Figure:
-    """Real words against distinct-4: a panel a temperature, a point a sampler.
+    """Real words against distinct-2: a panel a temperature, a point a sampler.
 
     Args:
         found: measures by setting.
@@ -36,10 +36,10 @@ def trade_off(found: Mapping[Setting, Mapping[str, np.ndarray]]) -> Figure:
     temperatures = _temperatures(found)
     columns = min(len(temperatures), 2)
     rows = -(-len(temperatures) // columns)
-    figure, axes = figures.subplots(rows, columns, sharey=True, squeeze=False)
+    figure, axes = figures.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for ax, t in zip(axes.flat, temperatures, strict=False):
         for name in _names(found):
-            x = runner.mean_interval(found[name, t]["distinct_4"])
+            x = runner.mean_interval(found[name, t]["distinct_2"])
             y = runner.mean_interval(found[name, t]["word_rate"])
             color, marker = _STYLES[name]
             ax.errorbar(
@@ -56,7 +56,7 @@ def trade_off(found: Mapping[Setting, Mapping[str, np.ndarray]]) -> Figure:
         figures.finish(
             ax,
             title=f"temperature {t:g}",
-            x="distinct-4 [share of sequences]",
+            x="distinct-2 [share of pairs of words]",
             y="real words [share]",
             legend=False,
         )
