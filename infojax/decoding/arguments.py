@@ -117,20 +117,6 @@ def check_rows(name: str, logits: jax.Array, valid: jax.Array) -> None:
     checks.check_logits(name, logits, None, valid)
 
 
-def by_row(*numbers: jax.Array) -> tuple[jax.Array, ...]:
-    """Numbers of rows that are to be computed once a row.
-
-    XLA would fuse what leads to them into the pass over the tokens, once a token.
-
-    Args:
-        *numbers: (*B) each.
-
-    Returns:
-        The same.
-    """
-    return jax.lax.optimization_barrier(numbers)
-
-
 def masked(logits: jax.Array, kept: jax.Array, *valid: jax.Array) -> jax.Array:
     """Logits of the tokens that are kept.
 
@@ -147,6 +133,5 @@ def masked(logits: jax.Array, kept: jax.Array, *valid: jax.Array) -> jax.Array:
     for one in valid:
         ok &= one
     # One pass: in a row that is not valid NaN stands for kept and unkept alike.
-    ok, fill = by_row(ok, jnp.where(ok, fill, jnp.nan).astype(logits.dtype))
-    fill = fill[..., None]
+    fill = jnp.where(ok, fill, jnp.nan).astype(logits.dtype)[..., None]
     return jnp.where(kept & ok[..., None], logits, fill)

@@ -8,7 +8,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from infojax.decoding.arguments import (
-    by_row,
     check_rows,
     masked,
     per_row,
@@ -45,7 +44,7 @@ def _log_normalizer(s: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
 def _mirostat(logits, max_surprise, unit):
     s = wide(logits)
     log_normalizer, peak, valid = _log_normalizer(s)
-    (edge,) = by_row(jnp.minimum(log_normalizer - (max_surprise * unit)[..., None], peak))
+    edge = jnp.minimum(log_normalizer - (max_surprise * unit)[..., None], peak)
     return masked(logits, s >= edge, valid, ~jnp.isnan(max_surprise)), valid
 
 

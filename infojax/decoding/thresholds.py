@@ -6,7 +6,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from infojax.decoding.arguments import (
-    by_row,
     check_rows,
     masked,
     nan_of,
@@ -34,7 +33,7 @@ def _min_p(logits, p):
     s = wide(logits)
     peak = jnp.max(s, -1)
     valid = rows_are_valid(peak, nan_of(s))
-    (edge,) = by_row(peak + jnp.log(p))
+    edge = peak + jnp.log(p)
     return masked(logits, s >= edge[..., None], valid, ~jnp.isnan(p)), valid
 
 
@@ -75,7 +74,7 @@ def min_p(logits: Float[Array, "*B V"], p: ArrayLike) -> Float[Array, "*B V"]:
 
 def _above(logits, s, peak, weight, log_cutoff, valid):
     """Keeps tokens whose log probability reaches a cutoff, and always the most probable."""
-    (edge,) = by_row(jnp.minimum(peak + jnp.log(weight) + log_cutoff, peak))
+    edge = jnp.minimum(peak + jnp.log(weight) + log_cutoff, peak)
     return masked(logits, s >= edge[..., None], valid, ~jnp.isnan(log_cutoff))
 
 
@@ -176,7 +175,7 @@ def _top_n_sigma(logits, n):
     mean = total(gap, (-1,)) / number
     variance = total(jnp.where(counts, (gap - mean) ** 2, 0), (-1,)) / number
     valid = rows_are_valid(peak, mean[..., 0])
-    (edge,) = by_row(peak - n * jnp.sqrt(variance[..., 0]))
+    edge = peak - n * jnp.sqrt(variance[..., 0])
     return masked(logits, s >= edge[..., None], valid, ~jnp.isnan(n)), valid
 
 
