@@ -1,6 +1,14 @@
 """Optimisation under uncertainty: offline optimisation with surrogates of bounded sharpness."""
 
 from infojax.optimize.ignite import IgniteState, ignite, ignite_penalty
+from infojax.optimize.offline_task import (
+    OfflineTask,
+    PercentileScores,
+    offline_task,
+    percentile_scores,
+)
+from infojax.optimize.reinforce import reinforce, reinforce_categorical
+from infojax.optimize.searchers import Search, cma_es, gradient_ascent
 from infojax.optimize.sharpness import SharpnessTerms, ignite_gradient, surrogate_sharpness
 from infojax.optimize.surrogate_fitting import SurrogateFit, fit_surrogate
 from infojax.optimize.surrogates import (
@@ -12,13 +20,22 @@ from infojax.optimize.surrogates import (
 __all__ = [
     "GaussianSurrogate",
     "IgniteState",
+    "OfflineTask",
+    "PercentileScores",
+    "Search",
     "SharpnessTerms",
     "SurrogateFit",
+    "cma_es",
     "ensemble_prediction",
     "fit_surrogate",
     "gaussian_negative_log_likelihood",
+    "gradient_ascent",
     "ignite",
     "ignite_gradient",
     "ignite_penalty",
+    "offline_task",
+    "percentile_scores",
+    "reinforce",
+    "reinforce_categorical",
     "surrogate_sharpness",
 ]

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
@@ -21,11 +20,11 @@ EXPLODED = 1e3  # a multiplier above this has left the loss no say
 
 
 class IgniteState(NamedTuple):
-    """State of `ignite` and `ignite_penalty`.
+    r"""State of `ignite` and `ignite_penalty`.
 
     Attributes:
         multiplier: lambda, the weight that the next step gives to the sharpness.
-        sharpness: $\\rho \\|\\nabla_w G\\|$ at the parameters of the last step; 0 before the first.
+        sharpness: $\rho \|\nabla_w G\|$ at the last step's parameters; 0 before the first.
         inner: the state of the base optimiser.
     """
 

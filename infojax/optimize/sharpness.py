@@ -18,13 +18,13 @@ from infojax.numerics import gated, safe_sqrt
 
 
 class SharpnessTerms(NamedTuple):
-    """What `ignite_gradient` met on its way.
+    r"""What `ignite_gradient` met on its way.
 
     Attributes:
         loss: the loss without the penalty.
         mean_prediction: G, the mean prediction over the batch.
-        gradient_norm: $\\|\\nabla_w G\\|$ over all parameters.
-        sharpness: $\\rho \\|\\nabla_w G\\|$.
+        gradient_norm: $\|\nabla_w G\|$ over all parameters.
+        sharpness: $\rho \|\nabla_w G\|$.
     """
 
     loss: Float[Array, ""]

@@ -227,13 +227,14 @@ def fit_surrogate(
     """
     checks.choice("loss", loss, get_args(LossName))
     x, y, valid = observations(x, y)
-    for name, number, least in (("learning_rate", learning_rate, 0), ("input_noise", input_noise, -1)):
+    for name, number, least in (
+        ("learning_rate", learning_rate, 0),
+        ("input_noise", input_noise, -1),
+    ):
         if not (math.isfinite(number) and (number > least or number == 0 > least)):
             raise ValueError(f"{name} must be positive and finite; got {number!r}.")
     init_key, train_key = jax.random.split(key)
-    structure, parameters = new_surrogate(
-        init_key, x.shape[1], x.dtype, hidden=hidden, slope=slope
-    )
+    structure, parameters = new_surrogate(init_key, x.shape[1], x.dtype, hidden=hidden, slope=slope)
     optimizer = optax.adam(learning_rate)
     if regularize is not None:
         optimizer = regularize(optimizer, mean_function(structure))

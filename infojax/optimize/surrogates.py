@@ -4,6 +4,7 @@ The network and the defaults are those of design-baselines (Trabucco et al. 2022
 which offline optimisation is compared on.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -24,8 +25,8 @@ class GaussianSurrogate(nnx.Module):
 
     Hidden layers with leaky ReLU, and two outputs. The raw log-deviation s is clamped softly
     between learnable bounds: $s' = b_1 - \mathrm{softplus}(b_1 - s)$, then
-    $\log\sigma = b_0 + \mathrm{softplus}(s' - b_0)$, with $b_1 = \log .2$ and $b_0 = \log .1$ at the
-    start: standardise y.
+    $\log\sigma = b_0 + \mathrm{softplus}(s' - b_0)$, with $b_1 = \log .2$ and $b_0 = \log .1$ at
+    the start: standardise y.
 
     Attributes:
         layers: the hidden layers.
@@ -67,7 +68,7 @@ class GaussianSurrogate(nnx.Module):
         self.layers = nnx.List(
             [
                 nnx.Linear(inner, outer, kernel_init=initial, rngs=rngs)
-                for inner, outer in zip(sizes[:-1], sizes[1:], strict=True)
+                for inner, outer in itertools.pairwise(sizes)
             ]
         )
         self.output = nnx.Linear(sizes[-1], 2, kernel_init=initial, rngs=rngs)
@@ -97,7 +98,7 @@ def gaussian_negative_log_likelihood(
 ) -> Float[Array, "*B"]:
     r"""Negative log-likelihood of a normal law in nats.
 
-    $$-\log p(y) = \log\sigma + \tfrac12 \log 2\pi + \tfrac12 \left(\frac{y - \mu}{\sigma}\right)^2$$
+    $$-\log p(y) = \log\sigma + \tfrac12 \log 2\pi + \tfrac12 ((y - \mu) / \sigma)^2$$
 
     Args:
         y: observations.
