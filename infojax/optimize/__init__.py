@@ -1,5 +1,10 @@
 """Optimisation under uncertainty: offline optimisation with surrogates of bounded sharpness."""
 
+from infojax.optimize.adaptive_sampling import (
+    GaussianAutoencoder,
+    conditioning_by_adaptive_sampling,
+)
+from infojax.optimize.conservative import ConservativeFit, conservative_loss, fit_conservative
 from infojax.optimize.ignite import IgniteState, ignite, ignite_penalty
 from infojax.optimize.offline_task import (
     OfflineTask,
@@ -18,6 +23,8 @@ from infojax.optimize.surrogates import (
 )
 
 __all__ = [
+    "ConservativeFit",
+    "GaussianAutoencoder",
     "GaussianSurrogate",
     "IgniteState",
     "OfflineTask",
@@ -26,7 +33,10 @@ __all__ = [
     "SharpnessTerms",
     "SurrogateFit",
     "cma_es",
+    "conditioning_by_adaptive_sampling",
+    "conservative_loss",
     "ensemble_prediction",
+    "fit_conservative",
     "fit_surrogate",
     "gaussian_negative_log_likelihood",
     "gradient_ascent",

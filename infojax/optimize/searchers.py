@@ -164,7 +164,7 @@ def cma_es(
         True
     """
     try:
-        from evosax.algorithms import CMA_ES
+        from evosax.algorithms import CMA_ES  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError('CMA-ES needs evosax: pip install "infojax[optimize]"') from error
     points, low, high, valid = starting_points(starts, lower, upper)

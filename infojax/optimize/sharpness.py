@@ -87,7 +87,7 @@ def global_norm(tree: PyTree) -> Float[Array, ""]:
     if not leaves:
         raise ValueError("params must hold at least one array; got none.")
     wide = (leaf.astype(jnp.promote_types(leaf.dtype, jnp.float32)) for leaf in leaves)
-    return safe_sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in wide))
+    return safe_sqrt(jnp.sum(jnp.stack([jnp.sum(jnp.square(leaf)) for leaf in wide])))
 
 
 def surrogate_sharpness(

@@ -164,7 +164,8 @@ def observations(x: Array, y: Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     if y.shape[0] != x.shape[0]:
         raise ValueError(f"x and y must be of one number; got {x.shape[0]} and {y.shape[0]}.")
     valid = checks.finite_samples("x", x) & checks.finite_samples("y", y[:, None])
-    return *widen(x, y), valid
+    wide_x, wide_y = widen(x, y)
+    return wide_x, wide_y, valid
 
 
 def fit_surrogate(
@@ -227,12 +228,10 @@ def fit_surrogate(
     """
     checks.choice("loss", loss, get_args(LossName))
     x, y, valid = observations(x, y)
-    for name, number, least in (
-        ("learning_rate", learning_rate, 0),
-        ("input_noise", input_noise, -1),
-    ):
-        if not (math.isfinite(number) and (number > least or number == 0 > least)):
-            raise ValueError(f"{name} must be positive and finite; got {number!r}.")
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate must be positive and finite; got {learning_rate!r}.")
+    if not (math.isfinite(input_noise) and input_noise >= 0):
+        raise ValueError(f"input_noise must be at least 0 and finite; got {input_noise!r}.")
     init_key, train_key = jax.random.split(key)
     structure, parameters = new_surrogate(init_key, x.shape[1], x.dtype, hidden=hidden, slope=slope)
     optimizer = optax.adam(learning_rate)
@@ -254,7 +253,7 @@ def fit_surrogate(
             inputs = clean + input_noise * jax.random.normal(key, clean.shape, clean.dtype)
         value, gradient = jax.value_and_grad(objective)(parameters, inputs, y[rows])
         updates, moments = optimizer.update(gradient, moments, parameters, batch=clean)
-        told = (value, *_of_ignite(moments, value.dtype))
+        told = (value, *of_ignite(moments, value.dtype))
         return (optax.apply_updates(parameters, updates), moments), told
 
     (parameters, _), (losses, sharpness, multipliers) = scan_minibatches(
@@ -274,8 +273,16 @@ def fit_surrogate(
     )
 
 
-def _of_ignite(state: Any, dtype) -> tuple[jax.Array, jax.Array]:
-    """Sharpness and multiplier of an IGNITE optimiser's state, NaN of any other's."""
+def of_ignite(state: Any, dtype) -> tuple[jax.Array, jax.Array]:
+    """Sharpness and multiplier of an IGNITE optimiser's state, NaN of any other's.
+
+    Args:
+        state: of an optimiser.
+        dtype: of the numbers.
+
+    Returns:
+        Both.
+    """
     if isinstance(state, IgniteState):
         return state.sharpness.astype(dtype), state.multiplier.astype(dtype)
     return jnp.full((), jnp.nan, dtype), jnp.full((), jnp.nan, dtype)
