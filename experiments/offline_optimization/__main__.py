@@ -4,6 +4,8 @@
 `--dataset_dir=DIR --task=NAME` it optimises your own data instead.
 """
 
+from importlib.util import find_spec
+
 from absl import flags
 
 from experiments import runner
@@ -85,6 +87,8 @@ def main(run: runner.Run) -> None:
         raise runner.UserError("--task and --dataset_dir go together")
     if _SCORER.value is not None and _TASK.value is None:
         raise runner.UserError("--scorer needs --task and --dataset_dir")
+    if names.CMA_ES in (_OPTIMIZER.value, *run.config.compared) and not find_spec("evosax"):
+        raise runner.UserError('CMA-ES needs evosax: pip install "infojax[optimize]"')
     if _TASK.value is not None:
         task = datasets.load(_DATASET_DIR.value, _TASK.value, _SCORER.value)
         problems = [(_TASK.value, [task] * run.config.seeds)]

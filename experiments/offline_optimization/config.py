@@ -48,6 +48,8 @@ def get_config(size: str) -> ml_collections.ConfigDict:
             "rounds": 10,
         }
     )
+    # Conservative models climb as far in a search as their particles do in training.
+    config.conservative = ml_collections.ConfigDict({"steps": 50, "step_size": 0.05})
     # Searches that the desk run compares besides gradient ascent, on the surrogates it has.
     config.compared = ("reinforce",)
     return config

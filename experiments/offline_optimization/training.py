@@ -67,9 +67,11 @@ def plan_of(config, optimizer: str) -> Plan:
         UserError: the records do not divide the steps.
     """
     surrogate, search = config.surrogate, config.search
-    if search.steps % search.record_every:
+    conservative = optimizer == CONSERVATIVE
+    climb = config.conservative if conservative else search
+    if climb.steps % search.record_every:
         raise runner.UserError(
-            f"config.search.steps={search.steps} is no multiple of "
+            f"{climb.steps} steps of a search are no multiple of "
             f"config.search.record_every={search.record_every}"
         )
     return Plan(
@@ -77,18 +79,18 @@ def plan_of(config, optimizer: str) -> Plan:
         epochs=surrogate.epochs,
         batch=surrogate.batch,
         learning_rate=surrogate.learning_rate,
-        loss="conservative" if optimizer == CONSERVATIVE else surrogate.loss,
+        loss="conservative" if conservative else surrogate.loss,
         exact=config.exact,
         held_out=surrogate.held_out,
         members=search.ensemble if optimizer in ENSEMBLES else 1,
         proposals=search.proposals,
-        steps=search.steps,
-        step_size=search.step_size,
+        steps=climb.steps,
+        step_size=climb.step_size,
         record_every=search.record_every,
         generations=search.generations,
         population=search.population,
         rounds=search.rounds,
-        slope=0.0 if optimizer == CONSERVATIVE else surrogate.slope,
+        slope=0.0 if conservative else surrogate.slope,
     )
 
 
@@ -133,10 +135,19 @@ def _fit(plan: Plan, x, y, key, numbers) -> SurrogateFit:
         "hidden": plan.hidden,
         "slope": plan.slope,
         "epochs": plan.epochs,
-        "batch_size": plan.batch,
+        # Of few data small batches: at least eight steps a pass.
+        "batch_size": max(min(plan.batch, len(y) // 8), 1),
     }
     if plan.loss == "conservative":
-        return optimize.fit_conservative(x, y, key=key, regularize=regularize, **sizes).surrogate
+        return optimize.fit_conservative(
+            x,
+            y,
+            key=key,
+            particle_steps=plan.steps,
+            particle_rate=plan.step_size * x.shape[1] ** 0.5,
+            regularize=regularize,
+            **sizes,
+        ).surrogate
     return optimize.fit_surrogate(
         x,
         y,

@@ -180,7 +180,7 @@ def test_an_external_scorer_is_asked(tmp_path):
         fails = f"{sys.executable} -c \"import sys; print('no simulator', file=sys.stderr); "
         fails += 'sys.exit(3)" {designs} {values}'
         datasets.load(str(tmp_path), "robot", fails).evaluate(task.normalize(task.x))
-    with pytest.raises(runner.UserError, match="needs {designs} and {values}"):
+    with pytest.raises(runner.UserError, match=r"needs \{designs\} and \{values\}"):
         datasets.load(str(tmp_path), "robot", "score")
 
 
