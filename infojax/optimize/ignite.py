@@ -113,8 +113,9 @@ def ignite_penalty(
     r"""Minimises a loss plus a constant multiple of the surrogate's sharpness: IGNITE-2.
 
     `update` adds $\lambda \rho \nabla_w \|\nabla_w G(w)\|$ to the gradient and hands the sum to the
-    base optimiser. With `multiplier` or `rho` of 0 it makes the base optimiser's steps, bit for
-    bit.
+    base optimiser. With `multiplier` or `rho` of 0 these are the base optimiser's steps, bit for
+    bit where they run operation by operation; in a compiled program XLA fuses, and rounds, the two
+    differently.
 
     Args:
         base_optimizer: such as `optax.adam(3e-4)`.
