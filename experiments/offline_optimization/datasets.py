@@ -58,7 +58,7 @@ def load(directory: str, name: str, scorer: str | None) -> optimize.OfflineTask:
         x = x.astype(np.float32)
     oracle = _command(scorer) if scorer else _table(root / f"{name}_oracle.npz", vocabulary)
     options = {key: data[key] for key in ("lowest", "highest") if key in data}
-    if vocabulary is None:
+    if vocabulary is None and x.size:
         spans = {"lower": x.min(0), "upper": x.max(0)}
         options |= {key: data.get(key, span).astype(np.float32) for key, span in spans.items()}
     try:

@@ -44,8 +44,6 @@ def over_lambda(arms: dict[str, dict[str, dict]]):
         figures.finish(
             ax, title=TITLES.get(task, task), y="true value" if column == 0 else "", legend=False
         )
-        if column == 0:
-            ax.legend()
         ax = axes[1, column]
         for key, label in (("sharpness", "at the proposals"), ("training", "at the training data")):
             rows = [
@@ -64,7 +62,14 @@ def over_lambda(arms: dict[str, dict[str, dict]]):
         )
         for row in (0, 1):
             axes[row, column].set_xticks(places, [f"{weight:g}" for weight, _ in weights])
+    _legend_above(figure, axes[0, 0])
     return figure
+
+
+def _legend_above(figure, ax) -> None:
+    """One legend for all panels, where it hides no curve."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
 
 
 def ascent(arms: dict[str, dict[str, dict]], every: int):
@@ -103,7 +108,7 @@ def ascent(arms: dict[str, dict[str, dict]], every: int):
             y="true value, median" if column == 0 else "",
             legend=False,
         )
-    axes[0, 0].legend()
+    _legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -178,6 +183,7 @@ def searches(arms: dict[str, dict[str, dict]]):
             ax,
             title=TITLES.get(task, task),
             y="normalised score, best proposal" if column == 0 else "",
-            legend=column == 0,
+            legend=False,
         )
+    _legend_above(figure, axes[0, 0])
     return figure
