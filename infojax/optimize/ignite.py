@@ -52,8 +52,8 @@ def ignite(
     $\lambda \leftarrow \max(0, \lambda + \eta (\rho \|\nabla_w G(w)\| - \epsilon))$. The multiplier
     grows as long as the sharpness is above the threshold: one above 1000 says that the threshold
     cannot be met, or that what is fitted was not standardised (the sharpness has its units).
-    A step takes the gradients of L and of G and a derivative of the latter: about three backward
-    passes in place of one, less what L and G share.
+    A step takes the gradients of L and of G, and a second gradient of G or a derivative of the
+    first: by operations counted 2.7 plain steps with the finite difference, 3.3 to 3.6 exact.
 
     Args:
         base_optimizer: such as `optax.adam(3e-4)`.

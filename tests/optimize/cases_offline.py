@@ -44,7 +44,7 @@ CASES = (
     ),
     Case(
         optimize.gaussian_negative_log_likelihood,
-        lambda rng, batch: rng.normal(size=(3, *batch, 5)),
+        lambda rng, batch: tuple(rng.normal(size=(3, *batch, 5))),
         differentiable=(0, 1, 2),
         extremes=[(np.array([1e3]), np.array([-1e3]), np.array([0.0]))],
         invalid=[((_NAN, _ONE, _ONE), "y must be numbers"), ((_ONE, _ONE, _NAN), "log_std must")],
