@@ -24,7 +24,7 @@ def golden(number):
 def padded(array, capacity=CAPACITY, filler=np.nan):
     """An array with rows of rubbish at its end."""
     array = np.asarray(array, float)
-    wide = np.full((capacity, *array.shape[1:]), filler)
+    wide = np.full((capacity, *array.shape[1:]), float(filler))
     wide[: len(array)] = array
     return wide
 

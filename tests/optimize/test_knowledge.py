@@ -37,7 +37,7 @@ def test_golden_gains():
     for row in json.loads((GOLDEN / "h_function.json").read_text()):
         a, b = np.array(row["a"]), np.array(row["b"])
         # Lines that are never the highest change nothing, and make all rows one program.
-        fill = 8 - len(a)
+        fill = 12 - len(a)
         a, b = np.append(a, np.full(fill, a.min() - 99)), np.append(b, np.full(fill, b.min()))
         np.testing.assert_allclose(_gain(a, b), row["h"], atol=1e-8)
 
@@ -45,12 +45,12 @@ def test_golden_gains():
 @given(seed=st.integers(0, 100_000), ties=st.booleans())
 def test_gain_equals_quadrature(seed, ties):
     rng = np.random.default_rng(seed)
-    a, b = rng.normal(size=8), rng.normal(size=8)
+    a, b = rng.normal(size=12), rng.normal(size=12)
     if ties:
         a, b = np.round(a), np.round(2 * b) / 2
     np.testing.assert_allclose(_gain(a, b), _by_quadrature(a, b), atol=2e-7)
     if not ties:
-        direction = rng.normal(size=(2, 8))
+        direction = rng.normal(size=(2, 12))
         step = 1e-6 * direction
         change = (_gain(a + step[0], b + step[1]) - _gain(a - step[0], b - step[1])) / 2e-6
         by_a, by_b = _slopes(a, b)
@@ -61,7 +61,7 @@ def test_gain_equals_quadrature(seed, ties):
 
 def test_gain_does_not_cancel():
     # Two lines that cross at Z = 12: (b2 - b1) h(-12), 1e-33 and lost beside a height of 1000.
-    a, b = np.append([1000.0, 988.0], np.full(6, -1e6)), np.append([0.0, 1.0], np.zeros(6))
+    a, b = np.append([1000.0, 988.0], np.full(10, -1e6)), np.append([0.0, 1.0], np.zeros(10))
     expected = acquisition.expected_improvement(np.array(-12.0), np.array(1.0), 0.0)
     np.testing.assert_allclose(_gain(a, b), expected, rtol=1e-10)
     assert 0 < expected < 1e-32

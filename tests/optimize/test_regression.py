@@ -46,7 +46,7 @@ def test_golden(number, kernel, short):
 @pytest.mark.parametrize("number", [0, 1])
 def test_golden_gradient_of_the_likelihood(number):
     data, parameters = golden(number)
-    x, y, where = padded(data["X"]), padded(data["y"], filler=0), counted(len(data["y"]))
+    x, y, where = padded(data["X"]), padded(data["y"], filler=0.0), counted(len(data["y"]))
 
     def likelihood(logs, mean):
         natural = Parameters(jnp.exp(logs[:-2]), jnp.exp(logs[-2]), jnp.exp(logs[-1]), mean)
