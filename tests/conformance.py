@@ -121,10 +121,15 @@ def _draw(case: Case, seed: int = 0, batch: tuple[int, ...] = ()):
     return case.draw(np.random.default_rng(seed), batch if case.batched else ())
 
 
+def _compiled(case: Case):
+    # One compilation: primitive by primitive takes ten times as many. Eagerly it runs in float32.
+    return jax.jit(case.__call__)
+
+
 def check_case(case: Case) -> None:
     """Runs every check that applies to a case."""
     with jax.enable_x64(True):
-        exact = np.asarray(case(*_cast(_draw(case), jnp.float64)))
+        exact = np.asarray(_compiled(case)(*_cast(_draw(case), jnp.float64)))
         assert exact.dtype == np.float64
         _check_gradients(case)
     assert np.all(np.isfinite(exact)), "the drawn point must have a finite value"
@@ -144,7 +149,7 @@ def _check_float32(case, exact):
     assert value.dtype == jnp.float32
     scale = np.maximum(np.abs(exact), 1e-2)
     np.testing.assert_allclose(value / scale, exact / scale, rtol=0, atol=case.tolerance)
-    jitted = jax.jit(case.__call__)(*arguments)
+    jitted = _compiled(case)(*arguments)
     np.testing.assert_allclose(jitted, value, rtol=1e-5, atol=1e-6)
     arrays = tuple(np.asarray(a) for a in arguments)
     np.testing.assert_array_equal(case(*arrays), value)
@@ -160,12 +165,13 @@ def _check_transformations(case):
     np.testing.assert_allclose(scanned, expected, rtol=1e-5, atol=1e-6)
     if case.batched:
         batch = _cast(_draw(case, 1, (2, 3)), jnp.float32)
-        value = case(*batch)
+        compiled = _compiled(case)
+        value = compiled(*batch)
         assert value.shape[:2] == (2, 3)
         for index in ((0, 0), (1, 2)):
             one = case(*(jnp.asarray(np.asarray(a)[index]) for a in batch))
             np.testing.assert_allclose(value[index], one, rtol=1e-5, atol=1e-6)
-        empty = case(*(jnp.asarray(np.asarray(a)[:, :0]) for a in batch))
+        empty = compiled(*(jnp.asarray(np.asarray(a)[:, :0]) for a in batch))
         assert empty.shape[:2] == (2, 0)
     if case.differentiable and case.smooth:
         gradient = jax.grad(_scalar(case, 1.0), case.differentiable)
@@ -183,7 +189,6 @@ def _check_gradients(case):
     arguments = _cast(_draw(case, 3), jnp.float64)
     weights = jnp.asarray(rng.uniform(0.5, 1.5, jax.eval_shape(case, *arguments).shape))
     scalar = _scalar(case, weights)
-    # Compiled whole: primitive by primitive takes ten times as many compilations.
     value = jax.jit(scalar)
     gradients = jax.jit(jax.grad(scalar, case.differentiable))(*arguments)
     step = 1e-5
@@ -210,7 +215,7 @@ def _check_gradients(case):
 
 def _check_half(case, exact):
     arguments = _cast(_draw(case), jnp.bfloat16)
-    value = case(*arguments)
+    value = _compiled(case)(*arguments)
     assert value.dtype == jnp.bfloat16
     np.testing.assert_allclose(
         np.asarray(value, np.float64), exact, rtol=case.half_tolerance, atol=case.half_tolerance
@@ -228,18 +233,18 @@ def _check_mask(case):
         wide = np.full((*a.shape[:-1], width + 3), np.nan)
         wide[..., keep] = a
         padded.append(wide)
-    value = case.result(
-        case.function(*_cast(padded, jnp.float32), where=jnp.asarray(keep), **case.options)
-    )
-    np.testing.assert_allclose(value, case(*_cast(arguments, jnp.float32)), rtol=1e-5, atol=1e-6)
 
-    def masked(*a):
-        return jnp.sum(case.result(case.function(*a, where=jnp.asarray(keep), **case.options)))
+    def call(*a):
+        return case.result(case.function(*a, where=jnp.asarray(keep), **case.options))
+
+    value = jax.jit(call)(*_cast(padded, jnp.float32))
+    np.testing.assert_allclose(value, case(*_cast(arguments, jnp.float32)), rtol=1e-5, atol=1e-6)
 
     filled = _cast([np.where(keep, a, 0.125) for a in padded], jnp.float32)
     if not (case.smooth and case.differentiable):
         return
-    for gradient in jax.grad(masked, case.differentiable)(*filled):
+    gradients = jax.jit(jax.grad(lambda *a: jnp.sum(call(*a)), case.differentiable))
+    for gradient in gradients(*filled):
         assert np.all(np.isfinite(gradient))
         np.testing.assert_array_equal(np.asarray(gradient)[..., ~keep], 0)
 
@@ -264,7 +269,7 @@ def _check_extremes(case):
 
 
 def _check_invalid(case):
-    compiled = jax.jit(case.__call__)
+    compiled = _compiled(case)
     told = jax.jit(checkify.checkify(case.__call__))
     for arguments, pattern in case.invalid:
         arguments = _cast(arguments, jnp.float32)
