@@ -14,6 +14,7 @@ from experiments.markov_coding_game import comparisons, ledger, pictures
 from experiments.markov_coding_game.config import get_config
 from experiments.markov_coding_game.play import Point
 from experiments.runner import figures
+from tests.devices import environment
 
 # One worker runs the file: its fixture is dear.
 pytestmark = pytest.mark.xdist_group("test_experiment")
