@@ -43,7 +43,7 @@ _BAD = [
 def _one_bad(bad):
     """A fault in one row makes that row NaN: the shared test wants all of them."""
     return [
-        (tuple(np.full_like(a, a[row]) for a in arguments), pattern.replace(f"[{row}]", "[0]"))
+        (tuple(np.full_like(a, a[row]) for a in arguments), pattern.replace(f"[{row}\\]", "[0\\]"))
         for (arguments, pattern), row in zip(bad, (1, 2), strict=True)
     ]
 

@@ -189,7 +189,7 @@ def noisy_expected_improvement(
         >>> import jax.numpy as jnp
         >>> from infojax.optimize import acquisition, gaussian_process
         >>> x, y = jnp.array([[0.0], [1.0]]), jnp.array([0.0, 1.0])
-        >>> gp = gaussian_process.condition(x, y, gaussian_process.Parameters(0.5, 1.0, 0.1))
+        >>> gp = gaussian_process.condition(x, y, gaussian_process.Parameters(0.5, 1.0, 1.0))
         >>> print(bool(acquisition.noisy_expected_improvement(gp, x)[1] > 0.01))  # looks again
         True
     """

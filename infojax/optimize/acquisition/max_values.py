@@ -66,7 +66,7 @@ def max_value_entropy_search(
         >>> from infojax.optimize import acquisition
         >>> one = jnp.array(1.0)
         >>> print(acquisition.max_value_entropy_search(jnp.array(0.0), one, jnp.array([0.0, 2.0])))
-        0.3862
+        0.3857
     """
     samples = checks.floating("maxima", maxima, ndim=1)
     if samples.size == 0:
@@ -147,8 +147,8 @@ def gumbel_maxima(
         >>> import jax.numpy as jnp
         >>> from infojax.optimize import acquisition
         >>> maxima = acquisition.gumbel_maxima(jax.random.key(0), jnp.zeros(9), jnp.ones(9), 999)
-        >>> print(round(float(jnp.median(maxima)), 1))  # Phi(1.44)^9 = 1/2
-        1.4
+        >>> print(bool(abs(jnp.median(maxima) - 1.45) < 0.1))  # Phi(1.45)^9 = 1/2
+        True
     """
     given, (m, s), valid = checked_marginals(mean, std)
     if m.ndim != 1 or m.size == 0:

@@ -96,7 +96,8 @@ def _sample(key, data: Observations, noise_variance, samples, warmup, thinning):
         return jnp.where(jnp.all((place >= low) & (place <= high)), value, -jnp.inf)
 
     def advance(carry, key):
-        return elliptical_slice_step(key, *carry, function), None
+        state, value = carry
+        return elliptical_slice_step(key, state, value, function), None
 
     def keep(carry, key):
         carry, _ = jax.lax.scan(advance, carry, jax.random.split(key, thinning))
