@@ -5,7 +5,6 @@ not, a window several times as wide is tried, and what that does not end is narr
 until the rest fits into a window.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
