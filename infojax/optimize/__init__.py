@@ -1,5 +1,9 @@
-"""Optimisation under uncertainty: offline optimisation with surrogates of bounded sharpness."""
+"""Optimisation under uncertainty: Gaussian processes and acquisition functions, and surrogates.
 
+Offline optimisation has surrogates of bounded sharpness.
+"""
+
+from infojax.optimize import acquisition, covariance, gaussian_process
 from infojax.optimize.adaptive_sampling import (
     GaussianAutoencoder,
     conditioning_by_adaptive_sampling,
@@ -13,7 +17,7 @@ from infojax.optimize.offline_task import (
     percentile_scores,
 )
 from infojax.optimize.reinforce import reinforce, reinforce_categorical
-from infojax.optimize.searchers import Search, cma_es, gradient_ascent
+from infojax.optimize.searchers import SearchResult, cma_es, gradient_ascent
 from infojax.optimize.sharpness import SharpnessTerms, ignite_gradient, surrogate_sharpness
 from infojax.optimize.surrogate_fitting import SurrogateFit, fit_surrogate
 from infojax.optimize.surrogates import (
@@ -29,16 +33,19 @@ __all__ = [
     "IgniteState",
     "OfflineTask",
     "PercentileScores",
-    "Search",
+    "SearchResult",
     "SharpnessTerms",
     "SurrogateFit",
+    "acquisition",
     "cma_es",
     "conditioning_by_adaptive_sampling",
     "conservative_loss",
+    "covariance",
     "ensemble_prediction",
     "fit_conservative",
     "fit_surrogate",
     "gaussian_negative_log_likelihood",
+    "gaussian_process",
     "gradient_ascent",
     "ignite",
     "ignite_gradient",

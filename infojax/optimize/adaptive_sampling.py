@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from infojax import checks
 from infojax.numerics import gated
-from infojax.optimize.searchers import Search, starting_points
+from infojax.optimize.searchers import SearchResult, starting_points
 from infojax.optimize.surrogate_fitting import observations
 
 
@@ -130,7 +130,7 @@ def conditioning_by_adaptive_sampling(
     learning_rate: float = 1e-3,
     lower: ArrayLike = -jnp.inf,
     upper: ArrayLike = jnp.inf,
-) -> Search:
+) -> SearchResult:
     r"""Moves a generative model of the designs to those whose predicted value is high: CbAS.
 
     An autoencoder $p_0$ learns the designs. Then, round by round, $q$ (at first $p_0$) is sampled,
@@ -226,4 +226,4 @@ def conditioning_by_adaptive_sampling(
     (parameters, _), history = jax.lax.scan(one_round, (start, jnp.quantile(y, quantile)), keys)
     last, _ = draw(last_key, parameters, checks.positive_integer("proposals", proposals))
     last = gated(jnp.clip(last, low, high), valid & in_order)
-    return Search(last, predict(last)[0], history)
+    return SearchResult(last, predict(last)[0], history)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from infojax import checks
 from infojax.numerics import gated
-from infojax.optimize.searchers import Search, starting_points
+from infojax.optimize.searchers import SearchResult, starting_points
 
 
 def _ascend(
@@ -58,7 +58,7 @@ def reinforce(
     learning_rate: float = 1e-2,
     lower: ArrayLike = -jnp.inf,
     upper: ArrayLike = jnp.inf,
-) -> Search:
+) -> SearchResult:
     r"""Climbs a surrogate's expected score under a Gaussian policy.
 
     The policy has a mean and a standard deviation for each feature, at first those of the starts.
@@ -126,7 +126,7 @@ def reinforce(
     )
     last = jnp.clip(draw(last_key, policy, sizes["proposals"]), low, high)
     last = gated(last, valid)
-    return Search(last, jax.vmap(score_fn)(last), history)
+    return SearchResult(last, jax.vmap(score_fn)(last), history)
 
 
 def reinforce_categorical(
@@ -139,7 +139,7 @@ def reinforce_categorical(
     steps: int = 100,
     samples: int = 256,
     learning_rate: float = 1e-2,
-) -> Search:
+) -> SearchResult:
     r"""Climbs a surrogate's expected score under a law of symbols for each place of a design.
 
     Args:
@@ -204,4 +204,4 @@ def reinforce_categorical(
         learning_rate,
     )
     last = draw(last_key, policy, checks.positive_integer("proposals", proposals))
-    return Search(last, jax.vmap(score_fn)(last), history)
+    return SearchResult(last, jax.vmap(score_fn)(last), history)

@@ -13,7 +13,7 @@ from infojax import checks
 from infojax.numerics import gated
 
 
-class Search(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search proposes.
 
     Attributes:
@@ -65,7 +65,7 @@ def gradient_ascent(
     learning_rate: float | None = None,
     lower: ArrayLike = -jnp.inf,
     upper: ArrayLike = jnp.inf,
-) -> Search:
+) -> SearchResult:
     r"""Climbs a surrogate from many starts side by side, and proposes where each ends.
 
     $x \leftarrow \mathrm{clip}(x + \alpha \nabla_x h(x))$. The last iterate is proposed, not the
@@ -111,7 +111,7 @@ def gradient_ascent(
     count = checks.positive_integer("steps", steps)
     points, history = jax.lax.scan(step, points, length=count)
     points = gated(points, valid)
-    return Search(points, jax.vmap(score_fn)(points), history)
+    return SearchResult(points, jax.vmap(score_fn)(points), history)
 
 
 def cma_es(
@@ -124,7 +124,7 @@ def cma_es(
     sigma: float = 0.5,
     lower: ArrayLike = -jnp.inf,
     upper: ArrayLike = jnp.inf,
-) -> Search:
+) -> SearchResult:
     r"""Climbs a surrogate by CMA-ES of evosax, one search from each start, side by side.
 
     Each search proposes the mean of its last law, clipped to the bounds.
@@ -159,7 +159,7 @@ def cma_es(
         ...     found = optimize.cma_es(
         ...         jax.random.key(0), lambda x: -jnp.sum((x - 2) ** 2), jnp.zeros((1, 2)))
         ... except ImportError:  # without the extra `optimize`
-        ...     found = optimize.Search(jnp.full((1, 2), 2.0), jnp.zeros(1), jnp.zeros(1))
+        ...     found = optimize.SearchResult(jnp.full((1, 2), 2.0), jnp.zeros(1), jnp.zeros(1))
         >>> print(bool(jnp.all(jnp.abs(found.points - 2) < 0.1)))
         True
     """
@@ -192,4 +192,4 @@ def cma_es(
 
     found, history = jax.vmap(search)(jax.random.split(key, points.shape[0]), points)
     found = gated(found, valid)
-    return Search(found, jax.vmap(score_fn)(found), jnp.mean(history, 0))
+    return SearchResult(found, jax.vmap(score_fn)(found), jnp.mean(history, 0))
