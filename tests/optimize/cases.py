@@ -6,9 +6,10 @@ import numpy as np
 
 from infojax.optimize import acquisition, covariance, gaussian_process
 from tests.conformance import Case
+from tests.optimize import cases_offline
 
 # What needs more than arrays, and what the shared test of the room's own functions leaves out.
-TESTED_ELSEWHERE: tuple[str, ...] = ()
+TESTED_ELSEWHERE = cases_offline.TESTED_ELSEWHERE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _scaled(rng, _):
 
 
 CASES = [
+    *cases_offline.CASES,
     *(
         Case(
             function,

@@ -1,0 +1,10 @@
+"""Names of the searches, as `--optimizer` takes them."""
+
+GRADIENT_ASCENT = "gradient_ascent"
+ENSEMBLE_MEAN, ENSEMBLE_MINIMUM = "ensemble_mean", "ensemble_minimum"
+REINFORCE, CMA_ES, CBAS, CONSERVATIVE = "reinforce", "cma_es", "cbas", "coms"
+
+ENSEMBLES = (ENSEMBLE_MEAN, ENSEMBLE_MINIMUM)
+OPTIMIZERS = (GRADIENT_ASCENT, *ENSEMBLES, REINFORCE, CMA_ES, CBAS, CONSERVATIVE)
+# Those that search on the surrogate of gradient ascent, without training of their own.
+SHARING = (REINFORCE, CMA_ES, CBAS)
