@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         information,
         losses,
         nn,
+        optimize,
         spectra,
     )
     from infojax.attention import attention_entropy, attention_with_entropy
@@ -38,6 +39,7 @@ _ROOMS = (
     "information",
     "losses",
     "nn",
+    "optimize",
     "spectra",
 )
 _FUNCTIONS = {
@@ -72,6 +74,7 @@ __all__ = [
     "mec_bottleneck",
     "mutual_information",
     "nn",
+    "optimize",
     "spectra",
     "top_h",
 ]

@@ -201,8 +201,9 @@ import infojax
 loaded = {name.split(".")[0] for name in sys.modules}
 assert "jax" not in loaded, "the top loads rooms when they are used"
 import importlib, jax
-# Modules are made of Flax, and trained by Optax: their room alone may load them.
-for room in set(infojax._ROOMS) - {"nn"}:
+# Modules are made of Flax, and trained by Optax: their room alone, and what stands on it, may
+# load them.
+for room in set(infojax._ROOMS) - {"nn", "optimize"}:
     importlib.import_module(f"infojax.{room}")
 infojax.greedy_mec, infojax.mutual_information
 from jax._src import xla_bridge

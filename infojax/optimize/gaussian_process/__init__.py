@@ -1,0 +1,24 @@
+"""Gaussian process regression on arrays of a fixed capacity."""
+
+from infojax.optimize.gaussian_process.fantasies import fantasize
+from infojax.optimize.gaussian_process.hyperparameters import fit
+from infojax.optimize.gaussian_process.likelihoods import log_marginal_likelihood
+from infojax.optimize.gaussian_process.parameters import Kernel, Parameters
+from infojax.optimize.gaussian_process.regression import (
+    GaussianProcess,
+    condition,
+    marginals,
+    posterior,
+)
+
+__all__ = [
+    "GaussianProcess",
+    "Kernel",
+    "Parameters",
+    "condition",
+    "fantasize",
+    "fit",
+    "log_marginal_likelihood",
+    "marginals",
+    "posterior",
+]
