@@ -21,7 +21,7 @@ from infojax.optimize.search_rules import BLIND, rule_entry
 from infojax.optimize.search_settings import SAME, Settings, checked_places, reals
 from infojax.optimize.sobol import sobol_points
 
-_LEAST_CAPACITY = 16
+_LEAST_CAPACITY = 32
 
 _propose = jax.jit(propose, static_argnames=("entry", "batch_size", "kernel", "noisy", "effort"))
 _fit = jax.jit(fit_model, static_argnames=("kernel", "noisy", "starts", "steps"))
