@@ -27,7 +27,13 @@ def _maps(key, unit, values, grid, *, fit_starts, fit_steps, raw, starts, steps)
     data = empty(len(values), 2, 0, unit.dtype)
     data = write(data, 0, unit, -values, jnp.zeros((len(values), 0), unit.dtype))
     model: SearchModel = fit_model(
-        key, data, kernel="matern52", noisy=False, starts=fit_starts, steps=fit_steps
+        key,
+        data,
+        kernel="matern52",
+        noisy=False,
+        believes=False,
+        starts=fit_starts,
+        steps=fit_steps,
     )
     mean, std = gaussian_process.marginals(model.gp, grid)
     maps = {"posterior mean": -(mean * jnp.std(values)) + jnp.mean(values)}

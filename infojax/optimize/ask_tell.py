@@ -23,8 +23,10 @@ from infojax.optimize.sobol import sobol_points
 
 _LEAST_CAPACITY = 32
 
-_propose = jax.jit(propose, static_argnames=("entry", "batch_size", "kernel", "noisy", "effort"))
-_fit = jax.jit(fit_model, static_argnames=("kernel", "noisy", "starts", "steps"))
+_propose = jax.jit(
+    propose, static_argnames=("entry", "batch_size", "kernel", "noisy", "believes", "effort")
+)
+_fit = jax.jit(fit_model, static_argnames=("kernel", "noisy", "believes", "starts", "steps"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -184,6 +186,7 @@ class Search:
             data,
             kernel=self.settings.kernel,
             noisy=True,
+            believes=True,
             starts=effort.fit_starts,
             steps=effort.fit_steps,
         )
@@ -240,6 +243,7 @@ class Search:
             batch_size=count,
             kernel=settings.kernel,
             noisy=settings.noisy,
+            believes=True,
             effort=settings.effort,
         )
         return self._placed(unit)

@@ -18,7 +18,7 @@ from infojax import checks
 from infojax.optimize.sobol import sobol_points
 
 _PERTURBED = 4  # candidates around each incumbent
-_SPREAD = 0.05  # of them, as a share of the box
+_SPREAD = 0.1  # how far from it at most, as a share of the box
 _STEP = 0.05  # the first step of Adam, as a share of the box
 _LAST_STEP = 1e-3  # the last one, as a share of the first
 
@@ -63,16 +63,17 @@ def box(bounds: ArrayLike) -> Float[Array, "D 2"]:
     return array
 
 
-def _around(key: Array, incumbents: Float[Array, "I D"]) -> Float[Array, "J D"]:
-    """The incumbents themselves and points near them, in the unit cube."""
-    shape = (_PERTURBED, *incumbents.shape)
-    noise = _SPREAD * jax.random.normal(key, shape, incumbents.dtype)
-    near = jnp.clip(incumbents + noise, 0, 1).reshape(-1, incumbents.shape[-1])
-    return jnp.concatenate([incumbents, near])
+def _around(incumbents: Float[Array, "I D"], offsets: Float[Array, "J D"]) -> Float[Array, "L D"]:
+    """The incumbents and, in turn, points near them, in the unit cube; offsets are in [0, 1)."""
+    near = jnp.resize(incumbents, offsets.shape) + _SPREAD * (2 * offsets - 1)
+    return jnp.concatenate([incumbents, jnp.clip(near, 0, 1)])
 
 
 def _climb(
-    value: Callable[[Array], Array], points: Float[Array, "S D"], steps: int
+    value: Callable[[Array], Array],
+    points: Float[Array, "S D"],
+    values: Float[Array, " S"],
+    steps: int,
 ) -> tuple[Float[Array, "S D"], Float[Array, " S"]]:
     """Projected Adam from every start; the best point that each has seen, and its value."""
     optimizer = optax.adam(
@@ -80,22 +81,19 @@ def _climb(
     )
     both = jax.vmap(jax.value_and_grad(value))
 
-    def keep(best, points, values):
-        # The first value of all is kept even if it is NaN.
-        better = values > best[1]
-        return jnp.where(better[:, None], points, best[0]), jnp.where(better, values, best[1])
-
     def step(_, carry):
         points, state, best = carry
         values, slopes = both(points)
-        best = keep(best, points, values)
+        better = values > best[1]
+        best = jnp.where(better[:, None], points, best[0]), jnp.where(better, values, best[1])
         slopes = jnp.where(jnp.isfinite(slopes), slopes, 0)
         updates, state = optimizer.update(-slopes, state)
         return jnp.clip(optax.apply_updates(points, updates), 0, 1), state, best
 
-    start = (points, optimizer.init(points), (points, jnp.full(len(points), -jnp.inf)))
-    points, _, best = jax.lax.fori_loop(0, steps, step, start)
-    return keep(best, points, jax.vmap(value)(points))
+    # The value is known already: it keeps a start that no step improves.
+    start = (points, optimizer.init(points), (points, values))
+    _, _, best = jax.lax.fori_loop(0, steps, step, start)
+    return best
 
 
 def maximize_acquisition(
@@ -150,8 +148,7 @@ def maximize_acquisition(
         checks.positive_integer(name, number)
     low, width = limits[:, 0], limits[:, 1] - limits[:, 0]
     dimensions = limits.shape[0]
-    key_points, key_near = jax.random.split(key)
-    candidates = sobol_points(key_points, raw, dimensions).astype(limits.dtype)
+    candidates = sobol_points(key, raw, dimensions).astype(limits.dtype)
     if incumbents is not None:
         known = checks.real_array("incumbents", incumbents).astype(limits.dtype)
         if known.ndim != 2 or known.shape[1] != dimensions:
@@ -159,14 +156,14 @@ def maximize_acquisition(
         scaled = (known - low) / width
         inside = (scaled >= -1e-5) & (scaled <= 1 + 1e-5)
         checks.check_real("incumbents", known, inside, "inside the bounds")
-        candidates = jnp.concatenate([candidates, _around(key_near, jnp.clip(scaled, 0, 1))])
+        near = _around(jnp.clip(scaled, 0, 1), candidates[: _PERTURBED * len(scaled)])
+        candidates = jnp.concatenate([candidates, near])
 
     def value(unit: Float[Array, " D"]) -> Float[Array, ""]:
         found = acquisition(low + width * unit)
         return jnp.where(jnp.isnan(found), -jnp.inf, found).astype(limits.dtype)
 
-    values = jax.vmap(value)(candidates)
-    _, best = jax.lax.top_k(values, min(starts, len(candidates)))
-    ends, heights = _climb(value, candidates[best], steps)
+    values, best = jax.lax.top_k(jax.vmap(value)(candidates), min(starts, len(candidates)))
+    ends, heights = _climb(value, candidates[best], values, steps)
     highest = jnp.argmax(heights)
     return low + width * ends[highest], heights[highest]

@@ -4,7 +4,6 @@ Frazier, "A Tutorial on Bayesian Optimization", 2018, arXiv 1807.02811, algorith
 in Python see `ask_tell`.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -39,14 +38,18 @@ _SURE = 0.95  # that a recommended point is feasible, where values are noisy
 
 
 def _best_so_far(data: Evaluations) -> Float[Array, "N D"]:
-    """The best feasible point after each evaluation."""
-    rows = jnp.arange(len(data.values))
+    """The best feasible point after each evaluation; before the first one the best of the others.
 
-    def after(count):
-        first = dataclasses.replace(data, observed=data.observed & (rows < count))
-        return best_points(first, 1)[0]
-
-    return jax.vmap(after)(rows + 1)
+    Infeasible ones count as far below all feasible ones, failed ones as lowest of all.
+    """
+    observed = jnp.where(data.observed, data.values, 0)
+    span = jnp.max(observed) - jnp.min(observed) + 1
+    heights = jnp.where(data.feasible(), data.values, data.values - span)
+    heights = jnp.where(data.observed, heights, -jnp.inf)
+    top = jax.lax.cummax(heights)
+    # The row where the running maximum last rose.
+    rose = heights > jnp.concatenate([jnp.array([-jnp.inf], top.dtype), top[:-1]])
+    return data.points[jax.lax.cummax(jnp.where(rose, jnp.arange(len(rose)), 0))]
 
 
 def _recommend(key: jax.Array, model: SearchModel, effort: Effort) -> Float[Array, " D"]:
@@ -97,24 +100,26 @@ def _model_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array,
     values, limits = bench.evaluate(key_values, unit)
     data = write(empty(capacity, dimensions, limits.shape[1], dtype), 0, unit, values, limits)
 
-    def step(data, index):
-        key_point, key_value = jax.random.split(jax.random.fold_in(key_steps, index))
+    def step(data, item):
+        index, keys = item
         unit, model = propose(
-            key_point,
+            keys[0],
             data,
             entry=entry,
             batch_size=plan.batch_size,
             kernel=plan.kernel,
             noisy=plan.noisy,
+            believes=plan.drop_failed,
             effort=plan.effort,
         )
-        values, limits = bench.evaluate(key_value, unit)
+        values, limits = bench.evaluate(keys[1], unit)
         first = plan.initial + index * plan.batch_size
         incumbent = model.evaluations.points[best_mean(model)[0]] if plan.noisy else None
         return write(data, first, unit, values, limits), incumbent
 
     rounds = (capacity - plan.initial) // plan.batch_size
-    data, by_mean = jax.lax.scan(step, data, jnp.arange(rounds))
+    items = jnp.arange(rounds), jax.random.split(key_steps, (rounds, 2))
+    data, by_mean = jax.lax.scan(step, data, items)
     incumbents = _best_so_far(data)
     if not plan.noisy:
         return data, incumbents, incumbents[-1]
@@ -124,6 +129,7 @@ def _model_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array,
         data,
         kernel=plan.kernel,
         noisy=True,
+        believes=plan.drop_failed,
         starts=plan.effort.fit_starts,
         steps=plan.effort.fit_steps,
     )
@@ -280,6 +286,7 @@ def bayesian_optimization(
         acquisition=acquisition,
         constraints=constraints,
         noisy=noisy,
+        drop_failed=drop_failed,
         kernel=kernel,
         effort=Effort(raw, starts, steps, fit_starts, fit_steps),
     )

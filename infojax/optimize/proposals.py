@@ -83,6 +83,7 @@ def propose(
     batch_size: int,
     kernel: str | Kernel,
     noisy: bool,
+    believes: bool,
     effort: Effort,
 ) -> tuple[Float[Array, "Q D"], SearchModel]:
     """Fits a model and maximises the acquisition.
@@ -97,6 +98,7 @@ def propose(
         batch_size: how many points, Q.
         kernel: the kernel.
         noisy: whether the values are noisy.
+        believes: whether rows may be pending.
         effort: how hard to try.
 
     Returns:
@@ -108,6 +110,7 @@ def propose(
         data,
         kernel=kernel,
         noisy=noisy,
+        believes=believes,
         starts=effort.fit_starts,
         steps=effort.fit_steps,
     )

@@ -143,6 +143,7 @@ def fit_model(
     *,
     kernel: str | Kernel,
     noisy: bool,
+    believes: bool,
     starts: int,
     steps: int,
 ) -> SearchModel:
@@ -153,6 +154,7 @@ def fit_model(
         data: the evaluations, of which one at least is observed.
         kernel: the kernel.
         noisy: whether the noise is estimated, rather than none.
+        believes: whether pending points count, at their posterior mean.
         starts: how many starts the fit has.
         steps: how many steps each start takes.
 
@@ -173,6 +175,8 @@ def fit_model(
             starts=starts,
             steps=steps,
         )
+        if not believes:
+            return fitted
         believed, _ = gaussian_process.marginals(fitted, data.points)
         return gaussian_process.condition(
             data.points,
@@ -182,7 +186,9 @@ def fit_model(
             kernel=kernel,
         )
 
-    gps = jax.vmap(one)(jax.random.split(key, len(rows)), rows)
+    # Programs are smaller where no key is split in vain.
+    keys = key[None] if len(rows) == 1 else jax.random.split(key, len(rows))
+    gps = jax.vmap(one)(keys, rows)
     constraints = jax.tree.map(lambda leaf: leaf[1:], gps) if len(rows) > 1 else None
     objective = jax.tree.map(lambda leaf: leaf[0], gps)
     return SearchModel(objective, constraints, best, data)

@@ -26,6 +26,7 @@ class Plan(NamedTuple):
         batch_size: how many at once after that.
         acquisition: the rule.
         noisy: whether values are noisy.
+        drop_failed: whether failed evaluations may occur.
         kernel: the kernel.
         effort: how hard a step tries.
     """
@@ -38,6 +39,7 @@ class Plan(NamedTuple):
     batch_size: int
     acquisition: str | Rule
     noisy: bool
+    drop_failed: bool
     kernel: Any
     effort: Effort
 
@@ -53,6 +55,7 @@ def checked_plan(
     acquisition: str | Rule,
     constraints,
     noisy: bool,
+    drop_failed: bool,
     kernel: str | Kernel,
     effort: Effort,
 ) -> Plan:
@@ -68,6 +71,7 @@ def checked_plan(
         acquisition: see there.
         constraints: see there.
         noisy: see there.
+        drop_failed: see there.
         kernel: see there.
         effort: how hard a step tries.
 
@@ -109,6 +113,7 @@ def checked_plan(
         batch_size,
         acquisition,
         bool(noisy),
+        bool(drop_failed),
         kernel,
         checked_effort(effort),
     )
@@ -135,7 +140,9 @@ class Bench(NamedTuple):
         plan, dtype = self.plan, self.limits.dtype
 
         def one(key, point):
-            key_value, key_limits = jax.random.split(key)
+            key_value = key_limits = key
+            if plan.constraints is not None:
+                key_value, key_limits = jax.random.split(key)
             value = jnp.asarray(plan.objective(key_value, point))
             if value.shape:
                 raise ValueError(f"objective must return one number; got shape {value.shape}.")
@@ -146,5 +153,6 @@ class Bench(NamedTuple):
                 raise ValueError(f"constraints must return (K,); got shape {limits.shape}.")
             return value.astype(dtype), jnp.atleast_1d(limits).astype(dtype)
 
-        values, limits = jax.vmap(one)(jax.random.split(key, len(unit)), self.place(unit))
+        keys = key[None] if len(unit) == 1 else jax.random.split(key, len(unit))
+        values, limits = jax.vmap(one)(keys, self.place(unit))
         return values if plan.maximize else -values, limits
