@@ -40,8 +40,15 @@ def density(u: jax.Array) -> jax.Array:
     return jnp.exp(log_density(u))
 
 
-def _tail(u: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Where u is in the tail, t there (the crossing elsewhere), and K of it."""
+def tail_fraction(u: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """What the tail formulas are made of.
+
+    Args:
+        u: array of float32 or float64.
+
+    Returns:
+        Where u is in the tail; t = -u there, the crossing elsewhere; and K of that t.
+    """
     crossing, terms = _CROSSING[u.dtype]
     is_tail = u < -crossing
     t = jnp.where(is_tail, -u, crossing)
@@ -67,7 +74,7 @@ def normal_gain(u: jax.Array) -> jax.Array:
     Returns:
         Array of its shape.
     """
-    is_tail, t, k = _tail(u)
+    is_tail, t, k = tail_fraction(u)
     return jnp.where(is_tail, density(t) * (k / (t + k)), _direct(u, is_tail))
 
 
@@ -87,7 +94,7 @@ def log_normal_gain(u: jax.Array) -> jax.Array:
     Returns:
         Array of its shape.
     """
-    is_tail, t, k = _tail(u)
+    is_tail, t, k = tail_fraction(u)
     tail = log_density(t) + jnp.log(k / (t + k))
     return jnp.where(is_tail, tail, jnp.log(_direct(u, is_tail)))
 
@@ -95,7 +102,7 @@ def log_normal_gain(u: jax.Array) -> jax.Array:
 @log_normal_gain.defjvp
 def _(primals, tangents):
     (u,), (tangent,) = primals, tangents
-    is_tail, _, k = _tail(u)
+    is_tail, _, k = tail_fraction(u)
     inner = jnp.where(is_tail, 0, u)
     slope = jnp.where(is_tail, 1 / k, ndtr(inner) / _direct(u, is_tail))
     return log_normal_gain(u), slope * tangent

@@ -1,5 +1,19 @@
 """Covariance functions of Gaussian processes."""
 
 from infojax.optimize.covariance.stationary import Stationary, matern, squared_exponential
+from infojax.optimize.covariance.structures import (
+    Derivatives,
+    InformationSources,
+    IntrinsicCoregionalization,
+    LinearTruncated,
+)
 
-__all__ = ["Stationary", "matern", "squared_exponential"]
+__all__ = [
+    "Derivatives",
+    "InformationSources",
+    "IntrinsicCoregionalization",
+    "LinearTruncated",
+    "Stationary",
+    "matern",
+    "squared_exponential",
+]

@@ -240,7 +240,7 @@ class Stationary:
         matrix = correlations(self.name, x, y, parameters.lengthscales)
         return parameters.signal_variance * matrix
 
-    def diagonal(self, x: jax.Array, parameters) -> jax.Array:
+    def variances(self, x: jax.Array, parameters) -> jax.Array:
         """Variances: the diagonal of `self(x, x, parameters)`.
 
         Args:

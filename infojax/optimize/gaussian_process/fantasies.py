@@ -35,7 +35,7 @@ def _append(gp: GaussianProcess, point: jax.Array, value: jax.Array) -> Gaussian
     one_point = point[None]
     whitened = gp.whitener @ cross_covariance(gp, one_point)[:, 0]
     added = parameters.noise_variance + gp.jitter
-    prior = gp.kernel.diagonal(one_point, parameters)[0] + added
+    prior = gp.kernel.variances(one_point, parameters)[0] + added
     # The pivot is the variance of the new observation: rounding must not take it below the noise.
     pivot = jnp.sqrt(jnp.maximum(prior - whitened @ whitened, added))
     here = jnp.arange(gp.where.size) == row

@@ -53,7 +53,7 @@ class Kernel(Protocol):
         """Covariances (N, M) of inputs (N, D) and (M, D)."""
         ...
 
-    def diagonal(self, x: jax.Array, parameters) -> jax.Array:
+    def variances(self, x: jax.Array, parameters) -> jax.Array:
         """Variances (N,) of inputs (N, D)."""
         ...
 

@@ -306,7 +306,7 @@ def _posterior(gp, points):
 def _marginals(gp, points):
     cross = cross_covariance(gp, points)
     explained = jnp.sum((gp.whitener @ cross) ** 2, 0)
-    variance = gp.kernel.diagonal(points, gp.parameters) - explained
+    variance = gp.kernel.variances(points, gp.parameters) - explained
     std = jnp.sqrt(jnp.maximum(variance, 1e-12 * gp.parameters.signal_variance))
     return posterior_mean(gp, points, cross), std
 
