@@ -57,26 +57,26 @@ def _problems(config: Any) -> dict[str, problems.Problem]:
     return {name: each for name, each in known.items() if config[name].acquisitions}
 
 
-def _plain(run: runner.Run) -> list[runner.Claim]:
+Regrets = dict[str, dict[str, np.ndarray]]
+
+
+def _plain(run: runner.Run) -> tuple[list[runner.Claim], Regrets]:
     """The plain setting: every acquisition on every function."""
     config, regrets, first = run.config, {}, {}
     chosen = _problems(config)
-    total = sum(len(config[name].acquisitions) for name in chosen)
-    with run.progress("searches", total) as bar:
+    with run.progress("functions", len(chosen)) as bar:
         for arm, problem in chosen.items():
-            for name in config[arm].acquisitions:
-                found = run.stage(
-                    f"{arm}_{name}",
-                    lambda arm=arm, problem=problem, name=name: searches.search(
-                        run, problem, config[arm], name
-                    ),
-                )
-                regrets.setdefault(arm, {})[name] = searches.regrets(found, problem)
-                if arm == "branin" and name not in ("random", "sobol"):
-                    first = {key: value[0] for key, value in found.items()}
-                bar.advance(note=f"{problem.title}: {searches.TITLES[name]}")
+            found = run.stage(
+                arm,
+                lambda arm=arm, problem=problem: searches.search_all(run, problem, config[arm]),
+            )
+            regrets[arm] = {name: searches.regrets(each, problem) for name, each in found.items()}
+            modelled = [name for name in found if name not in ("random", "sobol")]
+            if arm == "branin" and modelled:
+                first = {key: value[0] for key, value in found[modelled[-1]].items()}
+            bar.advance(note=problem.title)
     if not regrets:
-        return []
+        return [], regrets
     run.save_table("regret", ledger.regret_rows(regrets, run.seed))
     titles = {chosen[arm].title: curves for arm, curves in regrets.items()}
     initial = {each.title: 2 * (len(each.bounds) + 1) for each in chosen.values()}
@@ -86,44 +86,44 @@ def _plain(run: runner.Run) -> list[runner.Claim]:
         points, values = first["points"][:some], first["values"][:some]
         maps = run.stage("landscapes", lambda: landscapes.branin_maps(run, points, values))
         run.save_figure("landscapes", pictures.landscapes(maps, problems.BRANIN, points))
-    return [
+    claims = [
         *ledger.regret_claims("branin", regrets.get("branin", {}), "<= 0.05", ">= 0.3", run.seed),
         *ledger.regret_claims(
             "hartmann6", regrets.get("hartmann6", {}), "<= 0.35", ">= 0.8", run.seed
         ),
     ]
+    return claims, regrets
 
 
 def _noisy(run: runner.Run, panels: list) -> list[runner.Claim]:
     settings, problem = run.config.noisy, problems.BRANIN
     curves, final = {}, {}
-    for name in settings.acquisitions:
-        found = run.stage(
-            f"noisy_{name}",
-            lambda name=name: searches.search(
-                run, problem, settings, name, deviation=settings.deviation
-            ),
-        )
+    if not settings.acquisitions:
+        return []
+    results = run.stage(
+        "noisy",
+        lambda: searches.search_all(run, problem, settings, deviation=settings.deviation),
+    )
+    for name, found in results.items():
         x = np.arange(1, settings.evaluations + 1)
         curves[searches.TITLES[name]] = (x, found["incumbents"] - problem.minimum)
         final[name] = found["recommended"] - problem.minimum
-    if curves:
-        panels.append(("Noisy Branin, at the best posterior mean", "evaluations", curves))
-        rows = [
-            {"acquisition": searches.TITLES[name], "replicate": number, "regret": value}
-            for name, values in final.items()
-            for number, value in enumerate(values)
-        ]
-        run.save_table("noisy", rows)
+    panels.append(("Noisy Branin, at the best posterior mean", "evaluations", curves))
+    rows = [
+        {"acquisition": searches.TITLES[name], "replicate": number, "regret": value}
+        for name, values in final.items()
+        for number, value in enumerate(values)
+    ]
+    run.save_table("noisy", rows)
     return ledger.noisy_claims(final, run.seed)
 
 
 def _batch(run: runner.Run, panels: list) -> list[runner.Claim]:
     settings, problem, claims, curves = run.config.batch, problems.BRANIN, [], {}
-    for name in settings.acquisitions:
-        found = run.stage(
-            f"batch_{name}", lambda name=name: searches.search(run, problem, settings, name)
-        )
+    if not settings.acquisitions:
+        return []
+    results = run.stage("batch", lambda: searches.search_all(run, problem, settings))
+    for name, found in results.items():
         regret = searches.regrets(found, problem)
         curves[searches.TITLES[name]] = (np.arange(1, regret.shape[1] + 1), regret)
         rounds = (settings.evaluations - 6) // settings.batch
@@ -136,20 +136,19 @@ def _batch(run: runner.Run, panels: list) -> list[runner.Claim]:
                 run.seed,
             )
         )
-    if curves:
-        panels.append((f"Branin, {settings.batch} at once", "evaluations", curves))
+    panels.append((f"Branin, {settings.batch} at once", "evaluations", curves))
     return claims
 
 
 def _constrained(run: runner.Run, panels: list) -> list[runner.Claim]:
     settings, problem, claims, curves = run.config.constrained, problems.BRANIN, [], {}
-    for name in settings.acquisitions:
-        found = run.stage(
-            f"constrained_{name}",
-            lambda name=name: searches.search(
-                run, problem, settings, name, constraints=problems.outside_disk
-            ),
-        )
+    if not settings.acquisitions:
+        return []
+    results = run.stage(
+        "constrained",
+        lambda: searches.search_all(run, problem, settings, constraints=problems.outside_disk),
+    )
+    for name, found in results.items():
         regret = searches.regrets(found, problem)
         # An infinite regret has no place in a picture.
         shown = np.minimum(regret, 1e3)
@@ -165,8 +164,7 @@ def _constrained(run: runner.Run, panels: list) -> list[runner.Claim]:
                     run.seed,
                 )
             )
-    if curves:
-        panels.append(("Branin in a disk", "evaluations", curves))
+    panels.append(("Branin in a disk", "evaluations", curves))
     return claims
 
 
@@ -204,13 +202,14 @@ def main(run: runner.Run) -> None:
         return
     searches.check_names(run.config)
     panels: list = []
+    plain, regrets = _plain(run)
     claims = [
-        *_plain(run),
+        *plain,
         *_noisy(run, panels),
         *_batch(run, panels),
         *_constrained(run, panels),
-        *gradients_arm.measure(run, panels),
-        *fidelity_arm.measure(run, panels),
+        *gradients_arm.measure(run, panels, regrets),
+        *fidelity_arm.measure(run, panels, regrets),
     ]
     if panels:
         run.save_figure("settings", pictures.settings_curves(panels))

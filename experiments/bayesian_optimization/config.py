@@ -59,7 +59,7 @@ def get_config(size: str) -> ml_collections.ConfigDict:
     config.batch = _problem(("q_expected_improvement",), 38, 4)
     config.constrained = _problem(("random", "constrained_expected_improvement"), 40)
     config.gradients = ml_collections.ConfigDict({"evaluations": 30})
-    config.fidelity = ml_collections.ConfigDict({"cheap_cost": 0.1, "budget": 30.0})
+    config.fidelity = ml_collections.ConfigDict({"cheap_cost": 0.1, "evaluations": 50})
     config.svm = _problem(("random", "log_expected_improvement"), 60 if full else 20)
     config.svm.images = 1797 if full else 600
     config.svm.replicates = 10 if full else 3

@@ -1,8 +1,8 @@
 """Test functions of global optimisation, written for JAX; all are to be minimised.
 
 Branin: Dixon and Szego 1978; Hartmann in six dimensions: the same; Ackley 1987; the disk that
-constrains Branin: Gelbart, Snoek and Adams 2014, arXiv 1403.5607, section 4; a cheap Branin that is
-shifted and tilted: Perdikaris et al. 2017, doi 10.1098/rspa.2016.0751, middle fidelity.
+constrains Branin: Gelbart, Snoek and Adams 2014, arXiv 1403.5607, section 4; Branin with
+a fidelity: Wu et al. 2019, arXiv 1903.04703.
 """
 
 import dataclasses
@@ -58,17 +58,19 @@ def outside_disk(x: Point) -> Value:
     return (x[0] - 2.5) ** 2 + (x[1] - 7.5) ** 2 - 50
 
 
-def cheap_branin(x: Point) -> Value:
-    """A cheaper relative of Branin's function: tilted, damped and shifted.
+def augmented_branin(x: Point, fidelity: Float[Array, ""]) -> Value:
+    """Branin's function with a bend that is off by up to .1 at lower fidelities.
 
     Args:
         x: the point, (2,).
+        fidelity: from 0 to 1, where it is Branin's.
 
     Returns:
-        The value.
+        The value (Wu, Toscano-Palmerin, Frazier and Wilson 2019, arXiv 1903.04703).
     """
-    moved = branin(x - 2)
-    return 10 * jnp.sqrt(jnp.maximum(moved, 1e-9)) + 2 * (x[0] - 0.5) - 3 * (3 * x[1] - 1) - 1
+    bend = 5.1 / (4 * jnp.pi**2) - 0.1 * (1 - fidelity)
+    valley = x[1] - bend * x[0] ** 2 + 5 / jnp.pi * x[0] - 6
+    return valley**2 + 10 * (1 - 1 / (8 * jnp.pi)) * jnp.cos(x[0]) + 10
 
 
 _HARTMANN_WEIGHTS = np.array([1.0, 1.2, 3.0, 3.2])

@@ -1,19 +1,28 @@
 """Runs the replicates of one search, and reads regrets off them."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 
 from experiments import runner
 from experiments.bayesian_optimization import problems
 from infojax import optimize
+from infojax.optimize.search_rules import RULES
 
 EFFORT = ("raw", "starts", "steps", "fit_starts", "fit_steps")
+# Functions of mean and deviation alone.
+_CHEAP = (
+    "probability_of_improvement",
+    "upper_confidence_bound",
+    "expected_improvement",
+    "log_expected_improvement",
+    "max_value_entropy_search",
+)
 TITLES = {
     "random": "random",
     "sobol": "Sobol",
@@ -55,8 +64,15 @@ def effort(run: runner.Run) -> dict[str, int]:
 
 
 @functools.cache
-def _keyed(function: Callable[[jax.Array], jax.Array]) -> Callable:
-    """The function with a key that it does not need; the same object each time."""
+def keyed(function: Callable[[jax.Array], jax.Array]) -> Callable:
+    """A function of a key, which it does not need, and a point.
+
+    Args:
+        function: of a point.
+
+    Returns:
+        The function, the same object each time.
+    """
     return lambda key, point: function(point)
 
 
@@ -74,61 +90,132 @@ def with_noise(function: Callable[[jax.Array], jax.Array], deviation: float) -> 
     return lambda key, point: function(point) + deviation * jax.random.normal(key, (), point.dtype)
 
 
-def _mesh(run: runner.Run) -> Mesh | None:
-    devices = run.mesh.devices
-    return Mesh(devices.reshape(-1), ("replicate",)) if devices.size > 1 else None
+def _one_of(names: tuple[str, ...], which: jax.Array) -> Any:
+    """A rule that is one of several, which one being an array: one program holds them all."""
+
+    def build(key, model):
+        functions = [RULES[name].build(key, model) for name in names]
+        return lambda point: jnp.stack([function(point) for function in functions])[which]
+
+    return build if len(names) > 1 else names[0]
+
+
+def _groups(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Rules that are cheap to evaluate side by side; the others alone."""
+    cheap = tuple(name for name in names if name in _CHEAP)
+    return [*([cheap] if cheap else []), *((name,) for name in names if name not in _CHEAP)]
+
+
+def search_all(
+    run: runner.Run,
+    problem: problems.Problem,
+    settings: Any,
+    *,
+    deviation: float = 0.0,
+    constraints: Callable | None = None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Runs all replicates of all acquisitions on one problem.
+
+    Args:
+        run: the run.
+        problem: the function.
+        settings: with `acquisitions`, `evaluations` and `batch`.
+        deviation: of the noise.
+        constraints: of a point, at most 0 where feasible.
+
+    Returns:
+        By acquisition, what `search` returns.
+    """
+    found = {}
+    for names in _groups(settings.acquisitions):
+        found |= search(run, problem, settings, names, deviation=deviation, constraints=constraints)
+    return {name: found[name] for name in settings.acquisitions}
 
 
 def search(
     run: runner.Run,
     problem: problems.Problem,
     settings: Any,
-    acquisition: str,
+    names: tuple[str, ...],
     *,
-    deviation: float = 0.0,
-    constraints: Callable | None = None,
-) -> dict[str, np.ndarray]:
-    """Runs all replicates of one acquisition on one problem.
+    deviation: float,
+    constraints: Callable | None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Runs all replicates of some acquisitions as one program.
 
     Args:
         run: the run.
         problem: the function.
         settings: with `evaluations` and `batch`.
-        acquisition: the rule's name.
+        names: the rules.
         deviation: of the noise.
         constraints: of a point, at most 0 where feasible.
 
     Returns:
-        `points` (R, N, D), `values` (R, N) as observed, `true` (R, N) without noise,
-        `incumbents` (R, N) the true value at the incumbent after each evaluation, `recommended`
-        (R,) the true value at the point that is recommended, `constraint_values` (R, N, K).
+        By acquisition: `points` (R, N, D), `values` (R, N) as observed, `true` (R, N) without
+        noise, `incumbents` (R, N) the true value at the incumbent after each evaluation,
+        `recommended` (R,) the true value at the point that is recommended, `constraint_values`
+        (R, N, K).
     """
-    objective = with_noise(problem.function, deviation) if deviation else _keyed(problem.function)
-    keys, where = runner.pad_to_multiple(replicate_keys(run), run.mesh.size)
-    trace = optimize.bayesian_optimization(
-        keys,
-        objective,
-        problem.bounds,
-        maximize=False,
-        evaluations=settings.evaluations,
-        batch_size=settings.batch,
-        acquisition=acquisition,
-        constraints=None if constraints is None else _keyed(constraints),
-        noisy=deviation > 0,
-        mesh=_mesh(run),
-        **effort(run),
-    )
-    truth = jax.vmap(jax.vmap(problem.function))
-    found = {
-        "points": trace.points,
-        "values": trace.values,
-        "true": truth(trace.points),
-        "incumbents": truth(trace.incumbents),
-        "recommended": jax.vmap(problem.function)(trace.recommended),
-        "constraint_values": trace.constraint_values,
+    objective = with_noise(problem.function, deviation) if deviation else keyed(problem.function)
+
+    def one(key, which):
+        trace = optimize.bayesian_optimization(
+            key,
+            objective,
+            problem.bounds,
+            maximize=False,
+            evaluations=settings.evaluations,
+            batch_size=settings.batch,
+            acquisition=_one_of(names, which),
+            constraints=None if constraints is None else keyed(constraints),
+            noisy=deviation > 0,
+            **effort(run),
+        )
+        truth = jax.vmap(problem.function)
+        return {
+            "points": trace.points,
+            "values": trace.values,
+            "true": truth(trace.points),
+            "incumbents": truth(trace.incumbents),
+            "recommended": problem.function(trace.recommended),
+            "constraint_values": trace.constraint_values,
+        }
+
+    replicates = run.config.replicates
+    keys, which = replicate_keys(run), jnp.arange(len(names))
+    pairs = jnp.tile(keys, len(names)), jnp.repeat(which, replicates)
+    found = run_replicates(run, one, pairs)
+    parts = {name: slice(n * replicates, (n + 1) * replicates) for n, name in enumerate(names)}
+    return {
+        name: {key: array[part] for key, array in found.items()} for name, part in parts.items()
     }
+
+
+def run_replicates(run: runner.Run, one: Callable, arguments: Any) -> dict[str, jax.Array]:
+    """Runs a function of a key for all replicates, spread over the devices.
+
+    Args:
+        run: the run.
+        one: of the arguments of one replicate to a dict of arrays.
+        arguments: arrays or keys with a leading axis of the replicates.
+
+    Returns:
+        Arrays with that axis.
+    """
+    padded, where = runner.pad_to_multiple(arguments, run.mesh.size)
+    many = jax.vmap(one)
+    if run.mesh.size > 1:
+        mesh = Mesh(run.mesh.devices.reshape(-1), ("replicate",))
+        along = PartitionSpec("replicate")
+        many = jax.shard_map(
+            many, mesh=mesh, in_specs=(along,) * len(padded), out_specs=along, check_vma=False
+        )
+    # Half of the time would go into compiling: on CPUs the compiler does less.
+    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    found = jax.jit(many, compiler_options=options)(*padded)
     count = int(jnp.sum(where))
-    return {name: array[:count] for name, array in found.items()}
+    return {name: array[:count] for name, array in runner.gather_to_host(found).items()}
 
 
 def regrets(found: dict[str, np.ndarray], problem: problems.Problem) -> np.ndarray:

@@ -88,7 +88,7 @@ def _climb(
         best = jnp.where(better[:, None], points, best[0]), jnp.where(better, values, best[1])
         slopes = jnp.where(jnp.isfinite(slopes), slopes, 0)
         updates, state = optimizer.update(-slopes, state)
-        return jnp.clip(optax.apply_updates(points, updates), 0, 1), state, best
+        return jnp.clip(points + jnp.asarray(updates), 0, 1), state, best
 
     # The value is known already: it keeps a start that no step improves.
     start = (points, optimizer.init(points), (points, values))

@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
 
 from infojax import checks
+from infojax.optimize import acquisition as acquisition_functions
 from infojax.optimize import gaussian_process
 from infojax.optimize.box_search import box, maximize_acquisition
 from infojax.optimize.gaussian_process.parameters import Kernel
@@ -29,7 +30,7 @@ from infojax.optimize.search_model import (
     write,
 )
 from infojax.optimize.search_plan import Bench, checked_plan
-from infojax.optimize.search_rules import BLIND, Rule, log_chance_feasible, rule_entry
+from infojax.optimize.search_rules import BLIND, Rule, limits_at, rule_entry
 from infojax.optimize.search_trace import SearchTrace
 from infojax.optimize.sobol import sobol_points
 
@@ -59,7 +60,8 @@ def _recommend(key: jax.Array, model: SearchModel, effort: Effort) -> Float[Arra
         mean, _ = gaussian_process.marginals(model.gp, point[None])
         if model.constraints is None:
             return mean[0]
-        short = log_chance_feasible(model.constraints, point) - np.log(_SURE)
+        limits = limits_at(model.constraints, point)
+        short = acquisition_functions.log_probability_of_feasibility(*limits) - np.log(_SURE)
         return mean[0] + 10 * jnp.minimum(short, 0)
 
     dimensions = model.gp.inputs.shape[1]
@@ -133,7 +135,7 @@ def _model_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array,
         starts=plan.effort.fit_starts,
         steps=plan.effort.fit_steps,
     )
-    by_mean = jnp.concatenate([by_mean, data.points[best_mean(model)[0]][None]])
+    by_mean = jnp.concatenate([jnp.asarray(by_mean), data.points[best_mean(model)[0]][None]])
     # A model is fitted once a batch; before the first one the best value is all there is.
     count = np.arange(1, capacity + 1)
     rows = np.maximum(count - plan.initial, 0) // plan.batch_size
@@ -295,7 +297,11 @@ def bayesian_optimization(
         raise TypeError("key must be a key of jax.random.key, or a vector of them.")
     if mesh is not None:
         _check_mesh(mesh, keys)
-    trace = _many(keys, limits, plan, mesh) if keys.ndim else _one(keys, limits, plan)
+    if keys.ndim:
+        trace = _many(keys, limits, plan, mesh)
+    else:
+        # Within a larger program a rule may depend on what is traced there.
+        trace = (_one if checks.is_concrete(keys) else _search)(keys, limits, plan)
     _demand_values(trace, drop_failed)
     return trace
 
