@@ -144,7 +144,7 @@ def final_claim(
 
 
 def spent_until(regrets: np.ndarray, spent: np.ndarray, goal: float = GOAL) -> np.ndarray:
-    """What each replicate had spent when its regret first was within a goal.
+    """What each replicate had spent when its regret came within a goal to stay.
 
     Args:
         regrets: (R, N).
@@ -152,12 +152,13 @@ def spent_until(regrets: np.ndarray, spent: np.ndarray, goal: float = GOAL) -> n
         goal: the regret.
 
     Returns:
-        (R,); inf where it never was.
+        (R,); inf where it never did.
     """
     spent = np.broadcast_to(spent, regrets.shape)
-    reached = regrets <= goal
-    first = np.argmax(reached, 1)
-    return np.where(reached.any(1), spent[np.arange(len(spent)), first], np.inf)
+    # A recommended point can get worse again.
+    stays = np.logical_and.accumulate((regrets <= goal)[:, ::-1], 1)[:, ::-1]
+    first = np.argmax(stays, 1)
+    return np.where(stays.any(1), spent[np.arange(len(spent)), first], np.inf)
 
 
 def saving_claim(

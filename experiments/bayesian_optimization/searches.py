@@ -12,7 +12,7 @@ from jax.sharding import Mesh, PartitionSpec
 from experiments import runner
 from experiments.bayesian_optimization import problems
 from infojax import optimize
-from infojax.optimize.search_rules import RULES
+from infojax.optimize.search_rules import BLIND, RULES
 
 EFFORT = ("raw", "starts", "steps", "fit_starts", "fit_steps")
 # Functions of mean and deviation alone.
@@ -100,10 +100,13 @@ def _one_of(names: tuple[str, ...], which: jax.Array) -> Any:
     return build if len(names) > 1 else names[0]
 
 
-def _groups(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Rules that are cheap to evaluate side by side; the others alone."""
-    cheap = tuple(name for name in names if name in _CHEAP)
-    return [*([cheap] if cheap else []), *((name,) for name in names if name not in _CHEAP)]
+def _groups(names: Sequence[str], all_at_once: bool) -> list[tuple[str, ...]]:
+    """Rules that share a program: those that are cheap to evaluate side by side, or all."""
+    blind = [(name,) for name in names if name in BLIND]
+    others = [name for name in names if name not in BLIND]
+    shared = tuple(name for name in others if all_at_once or name in _CHEAP)
+    alone = [(name,) for name in others if name not in shared]
+    return [*blind, *([shared] if shared else []), *alone]
 
 
 def search_all(
@@ -127,7 +130,8 @@ def search_all(
         By acquisition, what `search` returns.
     """
     found = {}
-    for names in _groups(settings.acquisitions):
+    # A program more costs more than that the dear rules are evaluated for all.
+    for names in _groups(settings.acquisitions, deviation > 0):
         found |= search(run, problem, settings, names, deviation=deviation, constraints=constraints)
     return {name: found[name] for name in settings.acquisitions}
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from infojax import checks
-from infojax.optimize.gaussian_process.parameters import Kernel
+from infojax.optimize.gaussian_process.parameters import Kernel, checked_kernel
 from infojax.optimize.proposals import Effort, checked_effort
 from infojax.optimize.search_rules import BLIND, Rule, rule_entry
 
@@ -98,6 +98,7 @@ def checked_plan(
             f"evaluations must be initial plus a multiple of batch_size; got evaluations "
             f"{evaluations}, initial {initial}, batch_size {batch_size}."
         )
+    checked_kernel(kernel)
     if acquisition not in BLIND:
         rule_entry(acquisition)
     if acquisition == "constrained_expected_improvement" and constraints is None:

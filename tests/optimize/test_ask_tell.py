@@ -7,9 +7,25 @@ import numpy as np
 import pytest
 
 from infojax import optimize
+from infojax.optimize import ask_tell
+from infojax.optimize.proposals import propose
+from infojax.optimize.search_model import fit_model
 
 _BOUNDS = [(-2.0, 2.0), (1.0, 3.0)]
 _LITTLE = {"raw": 32, "starts": 2, "steps": 8, "fit_starts": 1, "fit_steps": 8}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quickly_compiled():
+    """Programs are compiled without optimisation: they run a few times."""
+    given = {"compiler_options": {"xla_backend_optimization_level": 0}}
+    usual = ask_tell._propose, ask_tell._fit
+    names = ("entry", "batch_size", "kernel", "noisy", "believes", "effort")
+    ask_tell._propose = jax.jit(propose, static_argnames=names, **given)
+    names = ("kernel", "noisy", "believes", "starts", "steps")
+    ask_tell._fit = jax.jit(fit_model, static_argnames=names, **given)
+    yield
+    ask_tell._propose, ask_tell._fit = usual
 
 
 def _start(**keywords):
