@@ -158,9 +158,13 @@ def test_one_version():
     assert infojax.__version__ == importlib.metadata.version("infojax")
 
 
+# Rooms whose functions stand in rooms of their own.
+_NAMESPACES = ("optimize.acquisition", "optimize.covariance", "optimize.gaussian_process")
 _PUBLIC = [
-    pytest.param(getattr(room, name), id=f"{room.__name__.split('.')[1]}.{name}")
-    for room in (importlib.import_module(f"infojax.{room}") for room in infojax._ROOMS)
+    pytest.param(getattr(room, name), id=f"{room.__name__.removeprefix('infojax.')}.{name}")
+    for room in (
+        importlib.import_module(f"infojax.{room}") for room in (*infojax._ROOMS, *_NAMESPACES)
+    )
     for name in room.__all__
     if inspect.isroutine(getattr(room, name))
 ]

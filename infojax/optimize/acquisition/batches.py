@@ -35,7 +35,8 @@ def _checked_base(base_samples: ArrayLike, size: int) -> jax.Array:
 
 @jax.jit
 def _q_improvement(mean, covariance, best, base):
-    scale = jnp.max(jnp.diag(covariance)) * jnp.ones_like(mean)
+    # Values that are certain have a factor as well.
+    scale = jnp.maximum(jnp.max(jnp.diag(covariance)), 1e-12) * jnp.ones_like(mean)
     factor, _ = jittered_cholesky(covariance, scale)
     values = mean + base @ factor.T
     return jnp.mean(jnp.maximum(jnp.max(values, -1) - best, 0))

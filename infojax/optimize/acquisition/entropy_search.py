@@ -32,7 +32,8 @@ from infojax.optimize.gaussian_process.regression import (
 
 def _draws(key, mean, covariance, samples):
     """Sampled functions over the set, (S, m)."""
-    factor, _ = jittered_cholesky(covariance, jnp.max(jnp.diag(covariance)) * jnp.ones_like(mean))
+    scale = jnp.maximum(jnp.max(jnp.diag(covariance)), 1e-12) * jnp.ones_like(mean)
+    factor, _ = jittered_cholesky(covariance, scale)
     base = jax.random.normal(key, (samples, mean.size), mean.dtype)
     return mean + base @ factor.T
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from infojax import checks
 from infojax.numerics import gated, narrow, widen
-from infojax.optimize.acquisition.normal_gains import expected_gain, log_normal_gain
+from infojax.optimize.acquisition.normal_gains import expected_gain, log_expected_gain
 
 
 def checked_marginals(
@@ -126,13 +126,7 @@ def log_expected_improvement(
         40.05
     """
     given, (m, s, b), valid = checked_marginals(mean, std, best=best)
-    spread = s > 0
-    scale = jnp.where(spread, s, 1)
-    difference = m - b
-    certain = jnp.where(difference > 0, difference, 1)
-    exact = jnp.where(difference > 0, jnp.log(certain), -jnp.inf)
-    value = jnp.where(spread, jnp.log(scale) + log_normal_gain(difference / scale), exact)
-    return narrow(gated(value, valid), *given)
+    return narrow(gated(log_expected_gain(m - b, s), valid), *given)
 
 
 def probability_of_improvement(
@@ -166,10 +160,11 @@ def probability_of_improvement(
         0.5
     """
     given, (m, s, b), valid = checked_marginals(mean, std, best=best)
-    spread = s > 0
     difference = m - b
-    probability = ndtr(difference / jnp.where(spread, s, 1))
-    value = jnp.where(spread, probability, (difference > 0).astype(probability.dtype))
+    # So far out it is 0 or 1 in every precision, and a quotient by a tiny s might overflow.
+    far = (jnp.abs(difference) > 40 * s) | (s == 0)
+    probability = ndtr(jnp.where(far, 0, difference) / jnp.where(far, 1, s))
+    value = jnp.where(far, (difference > 0).astype(probability.dtype), probability)
     return narrow(gated(value, valid), *given)
 
 

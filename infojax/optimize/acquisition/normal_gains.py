@@ -99,13 +99,24 @@ def log_normal_gain(u: jax.Array) -> jax.Array:
     return jnp.where(is_tail, tail, jnp.log(_direct(u, is_tail)))
 
 
+def log_normal_slope(u: jax.Array) -> jax.Array:
+    """The derivative of log h(u): Phi(u) / h(u), about -u in the tail.
+
+    Args:
+        u: array of float32 or float64.
+
+    Returns:
+        Array of its shape.
+    """
+    is_tail, _, k = tail_fraction(u)
+    inner = jnp.where(is_tail, 0, u)
+    return jnp.where(is_tail, 1 / k, ndtr(inner) / _direct(u, is_tail))
+
+
 @log_normal_gain.defjvp
 def _(primals, tangents):
     (u,), (tangent,) = primals, tangents
-    is_tail, _, k = tail_fraction(u)
-    inner = jnp.where(is_tail, 0, u)
-    slope = jnp.where(is_tail, 1 / k, ndtr(inner) / _direct(u, is_tail))
-    return log_normal_gain(u), slope * tangent
+    return log_normal_gain(u), log_normal_slope(u) * tangent
 
 
 @jax.custom_jvp
@@ -132,3 +143,34 @@ def _(primals, tangents):
     by_mean = jnp.where(spread, ndtr(u), (difference > 0).astype(u.dtype))
     by_std = jnp.where(spread, density(u), 0)
     return expected_gain(difference, std), by_mean * tangents[0] + by_std * tangents[1]
+
+
+@jax.custom_jvp
+def log_expected_gain(difference: jax.Array, std: jax.Array) -> jax.Array:
+    """The logarithm of `expected_gain`; -inf where that is 0.
+
+    Args:
+        difference: mean of X.
+        std: standard deviation, non-negative, of the same shape.
+
+    Returns:
+        Array of that shape.
+    """
+    spread = std > 0
+    scale = jnp.where(spread, std, 1)
+    certain = jnp.log(jnp.maximum(difference, 0))
+    return jnp.where(spread, jnp.log(scale) + log_normal_gain(difference / scale), certain)
+
+
+@log_expected_gain.defjvp
+def _(primals, tangents):
+    difference, std = primals
+    spread = std > 0
+    scale = jnp.where(spread, std, 1)
+    u = difference / scale
+    slope = log_normal_slope(u)
+    certain = jnp.where(difference > 0, 1 / jnp.where(difference > 0, difference, 1), 0)
+    by_mean = jnp.where(spread, slope / scale, certain)
+    # An infinite u times a slope of 0: their product tends to 1.
+    by_std = jnp.where(spread & jnp.isfinite(u), (1 - u * slope) / scale, 0)
+    return log_expected_gain(difference, std), by_mean * tangents[0] + by_std * tangents[1]

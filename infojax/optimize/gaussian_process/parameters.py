@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,7 @@ class Parameters:
     mean: Float[Array, ""] | float = 0.0
 
 
+@runtime_checkable
 class Kernel(Protocol):
     """What a Gaussian process asks of a kernel: a pytree with these methods.
 

@@ -54,7 +54,7 @@ def elliptical_slice_step(
     normal_key, level_key, angle_key, shrink_key = jax.random.split(key, 4)
     other = jax.random.normal(normal_key, state.shape, state.dtype)
     level = log_likelihood + jnp.log(jax.random.uniform(level_key, (), state.dtype))
-    angle = jax.random.uniform(angle_key, (), state.dtype, 0, 2 * math.pi)
+    angle = jax.random.uniform(angle_key, (), state.dtype, maxval=2 * math.pi)
 
     def place(angle):
         tried = state * jnp.cos(angle) + other * jnp.sin(angle)
@@ -69,7 +69,7 @@ def elliptical_slice_step(
         angle, low, high, _, _, count = carry
         low, high = jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)
         angle = jax.random.uniform(
-            jax.random.fold_in(shrink_key, count), (), state.dtype, low, high
+            jax.random.fold_in(shrink_key, count), (), state.dtype, minval=low, maxval=high
         )
         return angle, low, high, *place(angle), count + 1
 
