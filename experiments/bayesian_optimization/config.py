@@ -32,7 +32,7 @@ def get_config(size: str) -> ml_collections.ConfigDict:
     config.float64 = not full
     config.raw = 4096 if full else 512
     config.starts = 16 if full else 8
-    config.steps = 100 if full else 40
+    config.steps = 60 if full else 25
     config.fit_starts = 4 if full else 2
     config.fit_steps = 60 if full else 30
     config.branin = _problem(_RULES, 30)

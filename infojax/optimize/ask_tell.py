@@ -291,7 +291,7 @@ def start_search(
     kernel: str = "matern52",
     raw: int = 1024,
     starts: int = 8,
-    steps: int = 50,
+    steps: int = 30,
     fit_starts: int = 2,
     fit_steps: int = 40,
 ) -> Search:

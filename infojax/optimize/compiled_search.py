@@ -212,7 +212,7 @@ def bayesian_optimization(
     kernel: str | Kernel = "matern52",
     raw: int = 1024,
     starts: int = 8,
-    steps: int = 50,
+    steps: int = 30,
     fit_starts: int = 2,
     fit_steps: int = 40,
     mesh: Mesh | None = None,

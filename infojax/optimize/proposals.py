@@ -35,7 +35,7 @@ class Effort(NamedTuple):
 
     raw: int = 1024
     starts: int = 8
-    steps: int = 50
+    steps: int = 30
     fit_starts: int = 2
     fit_steps: int = 40
 

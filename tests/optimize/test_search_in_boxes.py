@@ -57,10 +57,10 @@ def _peaks(x):
 
 def test_the_global_maximum_is_found_under_jit_and_vmap():
     found = jax.jit(
-        jax.vmap(lambda key: optimize.maximize_acquisition(key, _peaks, _BOUNDS, raw=128, starts=4))
+        jax.vmap(lambda key: optimize.maximize_acquisition(key, _peaks, _BOUNDS, raw=256))
     )
     points, values = found(jax.random.split(jax.random.key(0), 8))
-    np.testing.assert_allclose(points, np.tile([8.0, 3.0], (8, 1)), atol=0.02)
+    np.testing.assert_allclose(points, np.tile([8.0, 3.0], (8, 1)), atol=1e-3)
     np.testing.assert_allclose(values, 1.0, atol=1e-3)
 
 
