@@ -26,7 +26,7 @@ _MAXIMA = 16  # draws of the maximum, for its entropy
 _CANDIDATES = 512  # points among which the maximum is looked for
 _TARGETS = 64  # points among which the knowledge gradient expects the maximum
 _DRAWS = 128  # of the values of a batch
-_NODES, _REACH = 49, 6.0  # of the quadrature over what an observation says
+_NODES, _REACH = 73, 6.0  # of the quadrature over what an observation says
 _BETA = 2.0  # of the upper confidence bound
 
 
@@ -107,8 +107,9 @@ def _normal_nodes() -> tuple[np.ndarray, np.ndarray]:
 def expected_rise(a: Float[Array, " M"], b: Float[Array, " M"]) -> Float[Array, ""]:
     """`acquisition.expected_maximum_gain` by quadrature: dense, where that one takes turns.
 
-    The maximum of lines is convex and broken; it is taken as broken at fixed nodes instead, which
-    is too high by a few per cent at most. The highest line at 0 is subtracted before: no terms
+    The maximum of lines is convex and broken; it is taken as broken at fixed nodes instead. That is
+    too high: by one per cent where the rise is a hundredth of the slopes, by five where it is a
+    millionth. The highest line at 0 is subtracted before: no terms
     cancel, and the smallest rises keep their digits.
 
     Args:
