@@ -121,15 +121,20 @@ def _draw(case: Case, seed: int = 0, batch: tuple[int, ...] = ()):
     return case.draw(np.random.default_rng(seed), batch if case.batched else ())
 
 
+def _compiled(case: Case):
+    # One compilation: primitive by primitive takes ten times as many. Eagerly it runs in float32.
+    return jax.jit(case.__call__)
+
+
 def check_case(case: Case) -> None:
     """Runs every check that applies to a case."""
     with jax.enable_x64(True):
-        exact = np.asarray(case(*_cast(_draw(case), jnp.float64)))
-        assert exact.dtype == np.float64
-        _check_gradients(case)
+        exact = _check_float64(case)
     assert np.all(np.isfinite(exact)), "the drawn point must have a finite value"
     _check_float32(case, exact)
     _check_transformations(case)
+    if case.batched:
+        _check_batches(case)
     if case.half:
         _check_half(case, exact)
     if case.masked:
@@ -138,54 +143,29 @@ def check_case(case: Case) -> None:
     _check_invalid(case)
 
 
-def _check_float32(case, exact):
-    arguments = _cast(_draw(case), jnp.float32)
-    value = case(*arguments)
-    assert value.dtype == jnp.float32
-    scale = np.maximum(np.abs(exact), 1e-2)
-    np.testing.assert_allclose(value / scale, exact / scale, rtol=0, atol=case.tolerance)
-    jitted = jax.jit(case.__call__)(*arguments)
-    np.testing.assert_allclose(jitted, value, rtol=1e-5, atol=1e-6)
-    arrays = tuple(np.asarray(a) for a in arguments)
-    np.testing.assert_array_equal(case(*arrays), value)
-
-
-def _check_transformations(case):
-    rows = [_cast(_draw(case, seed), jnp.float32) for seed in range(3)]
-    stacked = tuple(jnp.asarray(np.stack(column)) for column in zip(*rows, strict=True))
-    expected = np.stack([np.asarray(case(*row)) for row in rows])
-    mapped = jax.jit(jax.vmap(case.__call__))(*stacked)
-    np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-6)
-    scanned = jax.jit(lambda stacked: jax.lax.map(lambda row: case(*row), stacked))(stacked)
-    np.testing.assert_allclose(scanned, expected, rtol=1e-5, atol=1e-6)
-    if case.batched:
-        batch = _cast(_draw(case, 1, (2, 3)), jnp.float32)
-        value = case(*batch)
-        assert value.shape[:2] == (2, 3)
-        for index in ((0, 0), (1, 2)):
-            one = case(*(jnp.asarray(np.asarray(a)[index]) for a in batch))
-            np.testing.assert_allclose(value[index], one, rtol=1e-5, atol=1e-6)
-        empty = case(*(jnp.asarray(np.asarray(a)[:, :0]) for a in batch))
-        assert empty.shape[:2] == (2, 0)
-    if case.differentiable and case.smooth:
-        gradient = jax.grad(_scalar(case, 1.0), case.differentiable)
-        per_row = jax.jit(jax.vmap(gradient))(*stacked)
-        alone = jax.jit(gradient)(*rows[1])
-        for batch, single in zip(per_row, alone, strict=True):
-            np.testing.assert_allclose(batch[1], single, rtol=1e-4, atol=1e-5)
-
-
-def _check_gradients(case):
-    """Central differences along random directions, in float64."""
+def _check_float64(case):
+    """The value; central differences along random directions against both derivatives."""
+    arguments = _cast(_draw(case), jnp.float64)
     if not (case.differentiable and case.smooth):
-        return
+        exact = np.asarray(_compiled(case)(*arguments))
+        assert exact.dtype == np.float64
+        return exact
     rng = np.random.default_rng(7)
-    arguments = _cast(_draw(case, 3), jnp.float64)
     weights = jnp.asarray(rng.uniform(0.5, 1.5, jax.eval_shape(case, *arguments).shape))
     scalar = _scalar(case, weights)
-    # Compiled whole: primitive by primitive takes ten times as many compilations.
-    value = jax.jit(scalar)
-    gradients = jax.jit(jax.grad(scalar, case.differentiable))(*arguments)
+    forward = not case.on_simplex and case.forward_mode
+
+    @jax.jit
+    def everything(*a):
+        gradients = jax.grad(scalar, case.differentiable)(*a)
+        ones = jax.tree.map(jnp.ones_like, a)
+        slope = jax.jvp(scalar, a, ones)[1] if forward else None
+        return case(*a), scalar(*a), gradients, slope
+
+    exact = np.asarray(everything(*arguments)[0])
+    assert exact.dtype == np.float64
+    arguments = _cast(_draw(case, 3), jnp.float64)
+    _, _, gradients, slope = everything(*arguments)
     step = 1e-5
     for position, gradient in zip(case.differentiable, gradients, strict=True):
         x = np.asarray(arguments[position])
@@ -196,21 +176,62 @@ def _check_gradients(case):
         # A step of 1e-5 stays within the tolerance of the checks of values.
         ahead[position] = jnp.asarray(x + step * direction)
         behind[position] = jnp.asarray(x - step * direction)
-        difference = (value(*ahead) - value(*behind)) / (2 * step)
+        difference = (everything(*ahead)[1] - everything(*behind)[1]) / (2 * step)
         np.testing.assert_allclose(
             np.sum(gradient * direction), difference, rtol=2e-5, atol=2e-7, err_msg=f"{position}"
         )
-    if case.on_simplex or not case.forward_mode:
-        return
-    ones = tuple(np.ones(a.shape, a.dtype) for a in arguments)
-    forward = jax.jit(lambda *a: jax.jvp(scalar, a, ones)[1])(*arguments)
-    if len(gradients) == len(arguments):
-        np.testing.assert_allclose(forward, sum(jnp.sum(g) for g in gradients), 1e-6, 1e-9)
+    if forward and len(gradients) == len(arguments):
+        np.testing.assert_allclose(slope, sum(jnp.sum(g) for g in gradients), 1e-6, 1e-9)
+    return exact
+
+
+def _check_float32(case, exact):
+    arguments = _cast(_draw(case), jnp.float32)
+    value = case(*arguments)
+    assert value.dtype == jnp.float32
+    scale = np.maximum(np.abs(exact), 1e-2)
+    np.testing.assert_allclose(value / scale, exact / scale, rtol=0, atol=case.tolerance)
+    jitted = _compiled(case)(*arguments)
+    np.testing.assert_allclose(jitted, value, rtol=1e-5, atol=1e-6)
+    arrays = tuple(np.asarray(a) for a in arguments)
+    np.testing.assert_array_equal(case(*arrays), value)
+
+
+def _check_transformations(case):
+    rows = [_cast(_draw(case, seed), jnp.float32) for seed in range(3)]
+    stacked = tuple(jnp.asarray(np.stack(column)) for column in zip(*rows, strict=True))
+    expected = np.stack([np.asarray(case(*row)) for row in rows])
+    differentiate = case.differentiable and case.smooth
+    gradient = jax.grad(_scalar(case, 1.0), case.differentiable) if differentiate else None
+
+    @jax.jit
+    def everything(stacked, row):
+        mapped = jax.vmap(case.__call__)(*stacked)
+        scanned = jax.lax.map(lambda row: case(*row), stacked)
+        gradients = (jax.vmap(gradient)(*stacked), gradient(*row)) if gradient else ((), ())
+        return mapped, scanned, gradients
+
+    mapped, scanned, gradients = everything(stacked, rows[1])
+    np.testing.assert_allclose(mapped, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scanned, expected, rtol=1e-5, atol=1e-6)
+    for batch, single in zip(*gradients, strict=True):
+        np.testing.assert_allclose(batch[1], single, rtol=1e-4, atol=1e-5)
+
+
+def _check_batches(case):
+    batch = _cast(_draw(case, 1, (2, 3)), jnp.float32)
+    nothing = tuple(jnp.asarray(np.asarray(a)[:, :0]) for a in batch)
+    value, empty = jax.jit(lambda batch, nothing: (case(*batch), case(*nothing)))(batch, nothing)
+    assert value.shape[:2] == (2, 3)
+    for index in ((0, 0), (1, 2)):
+        one = case(*(jnp.asarray(np.asarray(a)[index]) for a in batch))
+        np.testing.assert_allclose(value[index], one, rtol=1e-5, atol=1e-6)
+    assert empty.shape[:2] == (2, 0)
 
 
 def _check_half(case, exact):
     arguments = _cast(_draw(case), jnp.bfloat16)
-    value = case(*arguments)
+    value = _compiled(case)(*arguments)
     assert value.dtype == jnp.bfloat16
     np.testing.assert_allclose(
         np.asarray(value, np.float64), exact, rtol=case.half_tolerance, atol=case.half_tolerance
@@ -228,18 +249,19 @@ def _check_mask(case):
         wide = np.full((*a.shape[:-1], width + 3), np.nan)
         wide[..., keep] = a
         padded.append(wide)
-    value = case.result(
-        case.function(*_cast(padded, jnp.float32), where=jnp.asarray(keep), **case.options)
-    )
-    np.testing.assert_allclose(value, case(*_cast(arguments, jnp.float32)), rtol=1e-5, atol=1e-6)
 
-    def masked(*a):
-        return jnp.sum(case.result(case.function(*a, where=jnp.asarray(keep), **case.options)))
+    def call(*a):
+        return case.result(case.function(*a, where=jnp.asarray(keep), **case.options))
+
+    values = jax.jit(lambda padded, arguments: (call(*padded), case(*arguments)))
+    value, expected = values(_cast(padded, jnp.float32), _cast(arguments, jnp.float32))
+    np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
 
     filled = _cast([np.where(keep, a, 0.125) for a in padded], jnp.float32)
     if not (case.smooth and case.differentiable):
         return
-    for gradient in jax.grad(masked, case.differentiable)(*filled):
+    gradients = jax.jit(jax.grad(lambda *a: jnp.sum(call(*a)), case.differentiable))
+    for gradient in gradients(*filled):
         assert np.all(np.isfinite(gradient))
         np.testing.assert_array_equal(np.asarray(gradient)[..., ~keep], 0)
 
@@ -249,22 +271,19 @@ def _check_extremes(case):
     both = jax.jit(lambda *a: (case(*a), *(gradient(*a) if gradient else ())))
     finite = len(case.extremes)
     for number, extreme in enumerate((*case.extremes, *case.infinite)):
-        for dtype in (jnp.float32, jnp.bfloat16) if case.half else (jnp.float32,):
-            arguments = _cast(extreme, dtype)
-            # In half precision once is enough: the code behind it is the same.
-            if dtype == jnp.bfloat16 and number:
-                continue
-            # What the checks of values refuse is NaN here.
-            found = both(*arguments)
-            for value in found:
-                value = np.asarray(value, np.float32)
-                assert not np.any(np.isnan(value)), (extreme, value)
-                if number < finite and dtype == jnp.float32:
-                    assert np.all(np.isfinite(value)), (extreme, value)
+        # What the checks of values refuse is NaN here.
+        for value in both(*_cast(extreme, jnp.float32)):
+            value = np.asarray(value)
+            assert not np.any(np.isnan(value)), (extreme, value)
+            assert number >= finite or np.all(np.isfinite(value)), (extreme, value)
+        # In half precision once is enough: the code behind it is the same.
+        if case.half and not number:
+            value = np.asarray(_compiled(case)(*_cast(extreme, jnp.bfloat16)), np.float32)
+            assert not np.any(np.isnan(value)), (extreme, value)
 
 
 def _check_invalid(case):
-    compiled = jax.jit(case.__call__)
+    compiled = _compiled(case)
     told = jax.jit(checkify.checkify(case.__call__))
     for arguments, pattern in case.invalid:
         arguments = _cast(arguments, jnp.float32)

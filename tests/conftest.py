@@ -5,20 +5,33 @@ import os
 import pathlib
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Callbacks into Python (the TPU interpreter's) hold a thread each; with as many threads as two
+# cores give, they can wait for one another for ever.
+os.environ.setdefault("NPROC", "8")
+os.environ.setdefault("PJRT_NPROC", "8")
 
 import hypothesis
 import jax
 import pytest
 
+from tests.devices import CACHE, FAST_COMPILATION
+
 # Scripts that make golden numbers need packages of their own.
 collect_ignore_glob = ["golden/*"]
 
-_CACHE = pathlib.Path(__file__).parent.parent / ".jax_cache"
-jax.config.update("jax_compilation_cache_dir", str(_CACHE))
+# Tracing and compiling make many objects and little garbage in cycles: look for it less often.
+gc.set_threshold(50_000, 20, 50)
+
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 # The TPU interpreter calls back into Python: on few cores that can wait for itself for ever where
 # programs run behind the caller's back.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
+if "XLA_FLAGS" not in os.environ:
+    # Read once, by the first look at the devices; the TPU compiler stops at flags of the CPU.
+    os.environ["XLA_FLAGS"] = FAST_COMPILATION
+    jax.devices()
+    del os.environ["XLA_FLAGS"]
 
 hypothesis.settings.register_profile(
     "infojax",

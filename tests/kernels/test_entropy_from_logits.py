@@ -57,11 +57,13 @@ def test_rows_and_masks(implementation, shape, dtype):
     # One mask of the logits' shape, or one that all rows share.
     mask = np.random.default_rng(1).random(shape if len(shape) == 3 else shape[-1]) < 0.6
     mask[..., 0] = True
+    # The reference leaves the order of its sums to the compiler, which may add one by one.
+    rtol = 5e-5 if implementation == "reference" else 2e-6
     for where in (None, mask):
         found = _statistics(logits, implementation, where=where)
         for value, expected in zip(found, _exact(logits, where), strict=True):
             assert value.dtype == jnp.float32 and value.shape == (*shape[:-1], 1)
-            np.testing.assert_allclose(value, expected, rtol=2e-6, atol=1e-30)
+            np.testing.assert_allclose(value, expected, rtol=rtol, atol=1e-30)
 
 
 _ROWS = {

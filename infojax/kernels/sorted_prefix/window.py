@@ -1,9 +1,11 @@
 """The end of a sorted prefix from a window of the largest scores, widened where it is too short.
 
-Nearly always the prefix ends among the first n of a row, and these are cheap to find. A row where
-it does not is narrowed by bisection until the rest fits into a second window.
+Nearly always the prefix ends among the first n of a row, and these are cheap to find. Where it does
+not, a window several times as wide is tried, and what that does not end is narrowed by bisection
+until the rest fits into a window.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -14,6 +16,7 @@ from infojax.kernels.sorted_prefix.bisection import Bracket, Row
 from infojax.kernels.sorted_prefix.largest import largest
 
 _WINDOW = 128
+_WIDER = 8  # a pass of bisection costs about as much as this window, and many are needed
 
 
 class _Search(NamedTuple):
@@ -81,6 +84,16 @@ def _look(
     return search, peak[:, 0], places[:, 0]
 
 
+def _may_end(
+    rule: rules.Rule, search: _Search, peak: jax.Array, limit: jax.Array, more: int
+) -> jax.Array:
+    """Whether the prefix can end among so many further tokens, none above the bracket's top."""
+    if rule == "entropy":
+        return jnp.ones_like(search.done)
+    (heaviest,) = rules.terms(rule, search.bracket.top - peak)
+    return search.bracket.above[0] + more * heaviest >= limit
+
+
 def _choose(condition: jax.Array, new: _Search, old: _Search) -> _Search:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)
 
@@ -139,11 +152,21 @@ def sorted_prefix(
     )
     search, peak, first = _look(rule, scores, log_mass, None, limit, start, width)
 
-    def go_on(search: _Search) -> _Search:
+    def bisect(search: _Search) -> _Search:
         row = bisection.rows_of(scores, log_mass, limit, rule)
         low = jnp.minimum(bisection.lowest(scores), search.bracket.top)
         search = search._replace(bracket=search.bracket._replace(low=low))
         return _go_on(rule, row, search, width, all_ties)
+
+    def look_wider(search: _Search) -> _Search:
+        found, _, _ = _look(rule, scores, log_mass, None, limit, start, _WIDER * width)
+        return _choose(search.done, search, found)
+
+    def go_on(search: _Search) -> _Search:
+        if _WIDER * width < length and log_mass is None:
+            hopeful = search.done | _may_end(rule, search, peak, limit, (_WIDER - 1) * width)
+            search = jax.lax.cond(jnp.all(hopeful), look_wider, lambda search: search, search)
+        return jax.lax.cond(jnp.all(search.done), lambda search: search, bisect, search)
 
     if width < length:
         search = search._replace(done=search.done | whole)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import pathlib
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from experiments.markov_coding_game import comparisons, ledger, pictures
 from experiments.markov_coding_game.config import get_config
 from experiments.markov_coding_game.play import Point
 from experiments.runner import figures
+from tests.devices import environment
 
 # One worker runs the file: its fixture is dear.
 pytestmark = pytest.mark.xdist_group("test_experiment")
@@ -43,19 +43,11 @@ def _command(workdir, *extra):
     return [*module, f"--workdir={workdir}", *_TINY, *extra]
 
 
-def _environment(devices):
-    return os.environ | {
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        "JAX_COMPILATION_CACHE_DIR": str(_ROOT / ".jax_cache"),
-    }
-
-
 def _run(workdir, *extra, devices=1):
     done = subprocess.run(
         _command(workdir, *extra),
         cwd=_ROOT,
-        env=_environment(devices),
+        env=environment(devices),
         capture_output=True,
         text=True,
         check=False,
@@ -105,7 +97,7 @@ def test_two_processes_give_the_results_of_one(one_device, tmp_path):
                 f"--process_id={number}",
             ),
             cwd=_ROOT,
-            env=_environment(4),
+            env=environment(4),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -134,7 +126,7 @@ def test_mistakes_are_one_line(tmp_path, extra, pattern):
     done = subprocess.run(
         _command(tmp_path / "run", *extra),
         cwd=_ROOT,
-        env=_environment(1),
+        env=environment(1),
         capture_output=True,
         text=True,
         check=False,

@@ -1,9 +1,10 @@
 """Runs experiments as child processes, kills them, and collects what they leave."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.devices import environment
 
 ROOT = Path(__file__).parents[3]
 COMPARED = {".csv", ".json", ".jsonl", ".npz", ".png"}
@@ -12,12 +13,6 @@ TINY = "tests.experiments.tiny_experiment"
 
 def command(module: str, *arguments) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
-
-
-def environment(devices: int = 1) -> dict[str, str]:
-    # One thread for each child: two cores are shared with the other tests.
-    flags = f"--xla_force_host_platform_device_count={devices} --xla_cpu_multi_thread_eigen=false"
-    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
 
 
 def start(module: str, *arguments, devices: int = 1, file_size: int = 0) -> subprocess.Popen:

@@ -140,7 +140,8 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path, capsys, ho
 def test_metrics_beyond_the_restored_checkpoint_are_cut(tmp_path):
     with pytest.raises(KeyError):
         count_up(tmp_path, stop_before=7)
-    assert len(rows(tmp_path)) == 6
+    # The seventh waits for a checkpoint, or for a second to pass.
+    assert len(rows(tmp_path)) in (6, 7)
     damage(tmp_path / "checkpoints/x/step_00000006", "garbage")
     with pytest.raises(KeyError):
         count_up(tmp_path, stop_before=4)
