@@ -187,13 +187,14 @@ def test_signs_and_blind_searches_over_devices():
 def test_the_rise_of_lines_is_near_the_exact_one():
     keys = jax.random.split(jax.random.key(0), 2)
     heights = jax.random.normal(keys[0], (200, 20)) * 0.5
-    slopes = jax.random.normal(keys[1], (200, 20)) * jnp.logspace(-1, 0.5, 200)[:, None]
+    scales = jnp.logspace(-1, 0.5, 200)
+    slopes = jax.random.normal(keys[1], (200, 20)) * scales[:, None]
     exact = optimize.acquisition.expected_maximum_gain(heights, slopes)
     rise = jax.vmap(expected_rise)(heights, slopes)
     assert np.all(rise >= exact * (1 - 1e-4))
-    seen = exact > 1e-6
-    assert np.max(rise[seen] / exact[seen]) < 1.1
-    np.testing.assert_allclose(rise, exact, atol=0.01)
+    for share, most in ((0.01, 1.02), (1e-6, 1.1)):
+        seen = exact > share * scales
+        assert np.max(rise[seen] / exact[seen]) < most
     assert expected_rise(jnp.zeros(2), jnp.array([1.0, -1.0])) == pytest.approx(0.7979, rel=5e-3)
 
 
