@@ -192,7 +192,7 @@ def test_the_rise_of_lines_is_near_the_exact_one():
     exact = optimize.acquisition.expected_maximum_gain(heights, slopes)
     rise = jax.vmap(expected_rise)(heights, slopes)
     assert np.all(rise >= exact * (1 - 1e-4))
-    for share, most in ((0.01, 1.02), (1e-6, 1.1)):
+    for share, most in ((0.01, 1.03), (1e-6, 1.1)):
         seen = exact > share * scales
         assert np.max(rise[seen] / exact[seen]) < most
     assert expected_rise(jnp.zeros(2), jnp.array([1.0, -1.0])) == pytest.approx(0.7979, rel=5e-3)
