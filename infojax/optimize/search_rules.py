@@ -107,10 +107,10 @@ def _normal_nodes() -> tuple[np.ndarray, np.ndarray]:
 def expected_rise(a: Float[Array, " M"], b: Float[Array, " M"]) -> Float[Array, ""]:
     """`acquisition.expected_maximum_gain` by quadrature: dense, where that one takes turns.
 
-    The maximum of lines is convex and broken; it is taken as broken at fixed nodes instead. That is
-    too high: by some two per cent where the rise is a hundredth of the slopes, by five where it is a
-    millionth. The highest line at 0 is subtracted before: no terms
-    cancel, and the smallest rises keep their digits.
+    The maximum of lines is convex and broken; it is taken as broken at fixed nodes instead. That
+    is too high: by some two per cent where the rise is a hundredth of the slopes, by five where
+    it is a millionth. The highest line at 0 is subtracted before: no terms cancel, and the
+    smallest rises keep their digits.
 
     Args:
         a: the lines at 0, (M,).
