@@ -70,8 +70,10 @@ def _plain(run: runner.Run) -> tuple[list[runner.Claim], Regrets]:
                 arm,
                 lambda arm=arm, problem=problem: searches.search_all(run, problem, config[arm]),
             )
-            regrets[arm] = {name: searches.regrets(each, problem) for name, each in found.items()}
-            modelled = [name for name in found if name not in ("random", "sobol")]
+            # A stored result has its keys in another order.
+            names = config[arm].acquisitions
+            regrets[arm] = {name: searches.regrets(found[name], problem) for name in names}
+            modelled = [name for name in names if name not in ("random", "sobol")]
             if arm == "branin" and modelled:
                 first = {key: value[0] for key, value in found[modelled[-1]].items()}
             bar.advance(note=problem.title)
