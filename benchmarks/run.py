@@ -14,6 +14,7 @@ from absl import app, flags, logging
 
 from benchmarks import (
     attention_kernels,
+    bayesian_optimization,
     coupling_kernels,
     couplings,
     gram_kernels,
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[int, bool], Table]] = {
     "ksg_mutual_information": neighbors.ksg_mutual_information,
     "attention_with_entropy": attention_kernels.attention_with_entropy,
     "attention_modelled": attention_kernels.attention_modelled,
+    "bayesian_optimization": bayesian_optimization.bayesian_optimization,
     "bottleneck_step": coupling_kernels.fused_bottleneck_step,
     "gated_attention_pooling": pooling_kernels.gated_attention_pooling,
     "gaussian_gram_matvec": gram_kernels.gaussian_gram_matvec,

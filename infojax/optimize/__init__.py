@@ -1,6 +1,7 @@
-"""Optimisation under uncertainty: Gaussian processes and acquisition functions, and surrogates.
+"""Optimisation under uncertainty: Bayesian optimisation, and offline optimisation.
 
-Offline optimisation has surrogates of bounded sharpness.
+Gaussian processes, acquisition functions and the search itself; surrogates of bounded sharpness
+and what climbs them.
 """
 
 from infojax.optimize import acquisition, covariance, gaussian_process
@@ -8,6 +9,9 @@ from infojax.optimize.adaptive_sampling import (
     GaussianAutoencoder,
     conditioning_by_adaptive_sampling,
 )
+from infojax.optimize.ask_tell import Search, start_search
+from infojax.optimize.box_search import maximize_acquisition
+from infojax.optimize.compiled_search import bayesian_optimization
 from infojax.optimize.conservative import ConservativeFit, conservative_loss, fit_conservative
 from infojax.optimize.ignite import IgniteState, ignite, ignite_penalty
 from infojax.optimize.offline_task import (
@@ -17,8 +21,12 @@ from infojax.optimize.offline_task import (
     percentile_scores,
 )
 from infojax.optimize.reinforce import reinforce, reinforce_categorical
+from infojax.optimize.search_files import load_search, save_search
+from infojax.optimize.search_model import SearchModel
+from infojax.optimize.search_trace import SearchTrace
 from infojax.optimize.searchers import SearchResult, cma_es, gradient_ascent
 from infojax.optimize.sharpness import SharpnessTerms, ignite_gradient, surrogate_sharpness
+from infojax.optimize.sobol import sobol_points
 from infojax.optimize.surrogate_fitting import SurrogateFit, fit_surrogate
 from infojax.optimize.surrogates import (
     GaussianSurrogate,
@@ -33,10 +41,14 @@ __all__ = [
     "IgniteState",
     "OfflineTask",
     "PercentileScores",
+    "Search",
+    "SearchModel",
     "SearchResult",
+    "SearchTrace",
     "SharpnessTerms",
     "SurrogateFit",
     "acquisition",
+    "bayesian_optimization",
     "cma_es",
     "conditioning_by_adaptive_sampling",
     "conservative_loss",
@@ -50,9 +62,14 @@ __all__ = [
     "ignite",
     "ignite_gradient",
     "ignite_penalty",
+    "load_search",
+    "maximize_acquisition",
     "offline_task",
     "percentile_scores",
     "reinforce",
     "reinforce_categorical",
+    "save_search",
+    "sobol_points",
+    "start_search",
     "surrogate_sharpness",
 ]

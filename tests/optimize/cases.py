@@ -9,7 +9,15 @@ from tests.conformance import Case
 from tests.optimize import cases_offline
 
 # What needs more than arrays, and what the shared test of the room's own functions leaves out.
-TESTED_ELSEWHERE = cases_offline.TESTED_ELSEWHERE
+TESTED_ELSEWHERE = (
+    *cases_offline.TESTED_ELSEWHERE,
+    "bayesian_optimization",
+    "load_search",
+    "maximize_acquisition",
+    "save_search",
+    "sobol_points",
+    "start_search",
+)
 
 
 @dataclasses.dataclass(frozen=True)

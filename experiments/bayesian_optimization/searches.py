@@ -1,0 +1,255 @@
+"""Runs the replicates of one search, and reads regrets off them."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from experiments import runner
+from experiments.bayesian_optimization import problems
+from infojax import optimize
+from infojax.optimize.search_rules import BLIND, RULES
+
+EFFORT = ("raw", "starts", "steps", "fit_starts", "fit_steps")
+# Functions of mean and deviation alone.
+_CHEAP = (
+    "probability_of_improvement",
+    "upper_confidence_bound",
+    "expected_improvement",
+    "log_expected_improvement",
+    "max_value_entropy_search",
+)
+TITLES = {
+    "random": "random",
+    "sobol": "Sobol",
+    "probability_of_improvement": "probability of improvement",
+    "upper_confidence_bound": "upper confidence bound",
+    "thompson_sampling": "Thompson sampling",
+    "expected_improvement": "expected improvement",
+    "log_expected_improvement": "log expected improvement",
+    "noisy_expected_improvement": "noisy expected improvement",
+    "knowledge_gradient": "knowledge gradient",
+    "max_value_entropy_search": "max-value entropy search",
+    "q_expected_improvement": "expected improvement of 4",
+    "constrained_expected_improvement": "constrained expected improvement",
+}
+
+
+def replicate_keys(run: runner.Run) -> jax.Array:
+    """The keys of the replicates, the same for every search: they begin at the same points.
+
+    Args:
+        run: the run.
+
+    Returns:
+        A vector of keys.
+    """
+    return jax.random.split(run.key("replicates"), run.config.replicates)
+
+
+def effort(run: runner.Run) -> dict[str, int]:
+    """How hard each step tries.
+
+    Args:
+        run: the run.
+
+    Returns:
+        Keyword arguments of `optimize.bayesian_optimization`.
+    """
+    return {name: run.config[name] for name in EFFORT}
+
+
+@functools.cache
+def keyed(function: Callable[[jax.Array], jax.Array]) -> Callable:
+    """A function of a key, which it does not need, and a point.
+
+    Args:
+        function: of a point.
+
+    Returns:
+        The function, the same object each time.
+    """
+    return lambda key, point: function(point)
+
+
+@functools.cache
+def with_noise(function: Callable[[jax.Array], jax.Array], deviation: float) -> Callable:
+    """A function of a key and a point: values with normal noise.
+
+    Args:
+        function: without noise.
+        deviation: standard deviation of the noise.
+
+    Returns:
+        The noisy function, the same object each time.
+    """
+    return lambda key, point: function(point) + deviation * jax.random.normal(key, (), point.dtype)
+
+
+def _one_of(names: tuple[str, ...], which: jax.Array) -> Any:
+    """A rule that is one of several, which one being an array: one program holds them all."""
+
+    def build(key, model):
+        functions = [RULES[name].build(key, model) for name in names]
+        return lambda point: jnp.stack([function(point) for function in functions])[which]
+
+    return build if len(names) > 1 else names[0]
+
+
+def _groups(names: Sequence[str], all_at_once: bool) -> list[tuple[str, ...]]:
+    """Rules that share a program: those that are cheap to evaluate side by side, or all."""
+    blind = [(name,) for name in names if name in BLIND]
+    others = [name for name in names if name not in BLIND]
+    shared = tuple(name for name in others if all_at_once or name in _CHEAP)
+    alone = [(name,) for name in others if name not in shared]
+    return [*blind, *([shared] if shared else []), *alone]
+
+
+def search_all(
+    run: runner.Run,
+    problem: problems.Problem,
+    settings: Any,
+    *,
+    deviation: float = 0.0,
+    constraints: Callable | None = None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Runs all replicates of all acquisitions on one problem.
+
+    Args:
+        run: the run.
+        problem: the function.
+        settings: with `acquisitions`, `evaluations` and `batch`.
+        deviation: of the noise.
+        constraints: of a point, at most 0 where feasible.
+
+    Returns:
+        By acquisition, what `search` returns.
+    """
+    found = {}
+    # A program more costs more than that the dear rules are evaluated for all.
+    for names in _groups(settings.acquisitions, deviation > 0):
+        found |= search(run, problem, settings, names, deviation=deviation, constraints=constraints)
+    return {name: found[name] for name in settings.acquisitions}
+
+
+def search(
+    run: runner.Run,
+    problem: problems.Problem,
+    settings: Any,
+    names: tuple[str, ...],
+    *,
+    deviation: float,
+    constraints: Callable | None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Runs all replicates of some acquisitions as one program.
+
+    Args:
+        run: the run.
+        problem: the function.
+        settings: with `evaluations` and `batch`.
+        names: the rules.
+        deviation: of the noise.
+        constraints: of a point, at most 0 where feasible.
+
+    Returns:
+        By acquisition: `points` (R, N, D), `values` (R, N) as observed, `true` (R, N) without
+        noise, `incumbents` (R, N) the true value at the incumbent after each evaluation,
+        `recommended` (R,) the true value at the point that is recommended, `constraint_values`
+        (R, N, K).
+    """
+    objective = with_noise(problem.function, deviation) if deviation else keyed(problem.function)
+
+    def one(key, which):
+        trace = optimize.bayesian_optimization(
+            key,
+            objective,
+            problem.bounds,
+            maximize=False,
+            evaluations=settings.evaluations,
+            batch_size=settings.batch,
+            acquisition=_one_of(names, which),
+            constraints=None if constraints is None else keyed(constraints),
+            noisy=deviation > 0,
+            **effort(run),
+        )
+        truth = jax.vmap(problem.function)
+        return {
+            "points": trace.points,
+            "values": trace.values,
+            "true": truth(trace.points),
+            "incumbents": truth(trace.incumbents),
+            "recommended": problem.function(trace.recommended),
+            "constraint_values": trace.constraint_values,
+        }
+
+    replicates = run.config.replicates
+    keys, which = replicate_keys(run), jnp.arange(len(names))
+    pairs = jnp.tile(keys, len(names)), jnp.repeat(which, replicates)
+    found = run_replicates(run, one, pairs)
+    parts = {name: slice(n * replicates, (n + 1) * replicates) for n, name in enumerate(names)}
+    return {
+        name: {key: array[part] for key, array in found.items()} for name, part in parts.items()
+    }
+
+
+def run_replicates(run: runner.Run, one: Callable, arguments: Any) -> dict[str, jax.Array]:
+    """Runs a function of a key for all replicates, spread over the devices.
+
+    Args:
+        run: the run.
+        one: of the arguments of one replicate to a dict of arrays.
+        arguments: arrays or keys with a leading axis of the replicates.
+
+    Returns:
+        Arrays with that axis.
+    """
+    padded, where = runner.pad_to_multiple(arguments, run.mesh.size)
+    many = jax.vmap(one)
+    if run.mesh.size > 1:
+        mesh = Mesh(run.mesh.devices.reshape(-1), ("replicate",))
+        along = PartitionSpec("replicate")
+        many = jax.shard_map(
+            many, mesh=mesh, in_specs=(along,) * len(padded), out_specs=along, check_vma=False
+        )
+    # Half of the time would go into compiling: on CPUs the compiler does less.
+    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
+    found = jax.jit(many, compiler_options=options)(*padded)
+    count = int(jnp.sum(where))
+    return {name: array[:count] for name, array in runner.gather_to_host(found).items()}
+
+
+def regrets(found: dict[str, np.ndarray], problem: problems.Problem) -> np.ndarray:
+    """How far the best feasible value so far is above the minimum.
+
+    Args:
+        found: from `search`.
+        problem: the problem.
+
+    Returns:
+        Simple regret after each evaluation, (R, N); inf before the first feasible point.
+    """
+    good = np.all(found["constraint_values"] <= 0, -1)
+    values = np.where(good, found["true"], np.inf)
+    return np.minimum.accumulate(values, 1) - problem.minimum
+
+
+def check_names(config: Any) -> None:
+    """Demands known acquisitions.
+
+    Args:
+        config: the run's configuration.
+
+    Raises:
+        UserError: one is unknown.
+    """
+    for arm in ("branin", "hartmann6", "ackley", "noisy", "batch", "constrained", "svm"):
+        for name in config[arm].acquisitions:
+            if name not in TITLES:
+                raise runner.UserError(
+                    f"config.{arm}.acquisitions must name acquisitions out of "
+                    f"{', '.join(TITLES)}; got {name}"
+                )

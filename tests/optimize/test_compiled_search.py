@@ -1,0 +1,228 @@
+"""The search in one program: it finds optima, repeats itself, and says what is wrong.
+
+Programs are compiled without optimisation: they run once.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import Mesh
+
+from infojax import optimize
+from infojax.optimize.box_search import box
+from infojax.optimize.proposals import Effort
+from infojax.optimize.search_plan import Bench, checked_plan
+from infojax.optimize.search_rules import RULES, expected_rise
+
+_BOUNDS = [(-2.0, 2.0)]
+_LITTLE = {"raw": 32, "starts": 2, "steps": 8, "fit_starts": 1, "fit_steps": 8}
+_compiled = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def _wave(key, x):
+    """On [-2, 2] least near -.57 with -1.24; among x >= 0 at 0."""
+    del key
+    return jnp.sin(3 * x[0]) * jnp.cos(x[0] / 2) + 0.5 * x[0]
+
+
+def _minimum():
+    x = np.linspace(-2, 2, 400_001)
+    return (np.sin(3 * x) * np.cos(x / 2) + 0.5 * x).min()
+
+
+def _search(key, objective=_wave, **keywords):
+    given = {"maximize": False, "evaluations": 10, **_LITTLE} | keywords
+    return optimize.bayesian_optimization(key, objective, _BOUNDS, **given)
+
+
+def test_replicates_find_the_minimum_and_repeat_themselves():
+    run, keys = _compiled(_search), jax.random.split(jax.random.key(0), 3)
+    trace = run(keys)
+    assert trace.points.shape == (3, 10, 1) and trace.incumbents.shape == (3, 10, 1)
+    np.testing.assert_allclose(trace.best_values()[:, -1], _minimum(), atol=5e-3)
+    lowest = jnp.take_along_axis(trace.points[..., 0], jnp.argmin(trace.values, 1)[:, None], 1)
+    np.testing.assert_array_equal(trace.recommended, lowest)
+    np.testing.assert_array_equal(trace.incumbents[:, -1], trace.recommended)
+    assert np.all(np.diff(trace.best_values(), axis=1) <= 0)
+    np.testing.assert_array_equal(run(keys).points, trace.points)
+
+
+def test_noise_constraints_and_batches_at_once():
+    def noisy(key, x):
+        return _wave(key, x) + 0.05 * jax.random.normal(key)
+
+    def negative(key, x):
+        del key
+        return -x[0]
+
+    search = functools.partial(
+        _search,
+        objective=noisy,
+        constraints=negative,
+        acquisition="constrained_expected_improvement",
+        noisy=True,
+        evaluations=12,
+        initial=4,
+        batch_size=2,
+    )
+    trace = _compiled(search)(jax.random.key(2))
+    np.testing.assert_allclose(trace.constraint_values, -trace.points, rtol=1e-6)
+    assert trace.recommended[0] >= -0.05
+    assert np.mean(trace.points[4:, 0] > -0.1) > 0.5
+    finite = np.isfinite(trace.best_values())
+    assert np.all(np.diff(finite.astype(int)) >= 0)
+    # The two points of a round differ.
+    assert np.abs(trace.points[4::2] - trace.points[5::2]).min() > 1e-4
+
+
+def test_failures_may_be_dropped():
+    def broken(key, x):
+        return jnp.where(x[0] > 0, jnp.nan, _wave(key, x))
+
+    trace = _compiled(functools.partial(_search, objective=broken, drop_failed=True))(
+        jax.random.key(0)
+    )
+    failed = np.isnan(trace.values)
+    assert failed.any() and not failed.all()
+    assert np.isfinite(trace.best_values()[-1]) and trace.recommended[0] <= 0
+    # A place that failed is not chosen again and again.
+    assert len(np.unique(np.round(trace.points[failed], 3))) == failed.sum()
+
+
+def test_failures_are_told():
+    def broken(key, x):
+        return jnp.where(x[0] > 0, jnp.nan, _wave(key, x))
+
+    with pytest.raises(ValueError, match=r"\d of 10 evaluations did not, the first at .*drop_fail"):
+        _search(jax.random.key(0), broken, acquisition="random")
+    with pytest.raises(ValueError, match="finite value somewhere"):
+        _search(
+            jax.random.key(0),
+            lambda key, x: jnp.nan * x[0],
+            acquisition="random",
+            drop_failed=True,
+        )
+
+
+def test_every_rule_makes_steps_also_on_a_constant():
+    names = sorted(name for name in RULES if not RULES[name].joint and "constrained" not in name)
+
+    def one(which, scale):
+        def rule(key, model):
+            functions = [RULES[name].build(key, model) for name in names]
+            return lambda x: jnp.stack([function(x) for function in functions])[which]
+
+        return _search(
+            jax.random.key(0),
+            lambda key, x: 3.0 + scale * _wave(key, x),
+            acquisition=rule,
+            evaluations=7,
+            steps=3,
+        )
+
+    which, scale = jnp.meshgrid(jnp.arange(len(names)), jnp.array([0.0, 1.0]))
+    trace = _compiled(jax.vmap(one))(which.ravel(), scale.ravel())
+    assert np.isfinite(trace.points).all()
+    flat, wave = trace.values[: len(names)], trace.values[len(names) :]
+    np.testing.assert_array_equal(flat, 3.0)
+    assert len(np.unique(np.round(trace.points[len(names) :, 4:, 0], 4))) > len(names)
+    # Every rule but chance itself finds better than the first four points, or as good.
+    assert np.all(wave[:, 4:].min(1) <= wave[:, :4].min(1) + 0.5)
+
+
+def test_a_batch_at_once():
+    search = functools.partial(
+        _search,
+        acquisition="q_expected_improvement",
+        evaluations=10,
+        initial=4,
+        batch_size=3,
+        maximize=True,
+    )
+    trace = _compiled(search)(jax.random.key(0))
+    rounds = np.sort(np.asarray(trace.points[4:, 0]).reshape(2, 3), 1)
+    assert np.diff(rounds, axis=1).min() > 1e-3
+    # The maximum is near 2 or .6; the search came near to it.
+    x = np.linspace(-2, 2, 4001)
+    top = (np.sin(3 * x) * np.cos(x / 2) + 0.5 * x).max()
+    assert trace.best_values()[-1] > top - 0.3
+
+
+def test_signs_and_blind_searches_over_devices():
+    mesh = Mesh(np.asarray(jax.devices()[:1]), ("replicate",))
+    keys = jax.random.split(jax.random.key(0), 2)
+    for name in ("random", "sobol"):
+        low = _search(keys, acquisition=name)
+        high = _search(keys, acquisition=name, maximize=True, mesh=mesh)
+        np.testing.assert_array_equal(low.points, high.points)
+        np.testing.assert_array_equal(low.values, high.values)
+        assert np.all(np.abs(low.points) <= 2)
+        np.testing.assert_array_equal(high.best_values()[:, -1], high.values.max(1))
+        np.testing.assert_array_equal(low.best_values()[:, -1], low.values.min(1))
+
+    def evaluated(maximize):
+        plan = checked_plan(
+            1,
+            _wave,
+            maximize=maximize,
+            evaluations=3,
+            initial=None,
+            batch_size=1,
+            acquisition="random",
+            constraints=None,
+            noisy=False,
+            drop_failed=False,
+            kernel="matern52",
+            effort=Effort(),
+        )
+        return Bench(plan, box(_BOUNDS)).evaluate(jax.random.key(0), jnp.array([[0.3], [0.6]]))[0]
+
+    # What the model sees is to be maximised.
+    np.testing.assert_array_equal(evaluated(True), -evaluated(False))
+
+
+def test_the_rise_of_lines_is_near_the_exact_one():
+    keys = jax.random.split(jax.random.key(0), 2)
+    heights = jax.random.normal(keys[0], (200, 20)) * 0.5
+    scales = jnp.logspace(-1, 0.5, 200)
+    slopes = jax.random.normal(keys[1], (200, 20)) * scales[:, None]
+    exact = optimize.acquisition.expected_maximum_gain(heights, slopes)
+    rise = jax.vmap(expected_rise)(heights, slopes)
+    assert np.all(rise >= exact * (1 - 1e-4))
+    for share, most in ((0.01, 1.03), (1e-6, 1.1)):
+        seen = exact > share * scales
+        assert np.max(rise[seen] / exact[seen]) < most
+    assert expected_rise(jnp.zeros(2), jnp.array([1.0, -1.0])) == pytest.approx(0.7979, rel=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "pattern"),
+    [
+        ({"evaluations": 0}, ValueError, "evaluations"),
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"batch_size": 1.5}, TypeError, "batch_size"),
+        ({"initial": 20}, ValueError, "evaluations must be initial plus a multiple"),
+        ({"initial": 5, "batch_size": 2}, ValueError, "evaluations must be initial plus"),
+        ({"acquisition": "best"}, ValueError, "acquisition must be one of .*sobol.*got 'best'"),
+        ({"acquisition": 3}, TypeError, "acquisition must be a name or a rule"),
+        ({"acquisition": "constrained_expected_improvement"}, ValueError, "needs constraints"),
+        ({"maximize": "no"}, TypeError, "maximize must be True or False"),
+        ({"objective": 3.0}, TypeError, "objective must be a function"),
+        ({"constraints": 3.0}, TypeError, "constraints must be a function"),
+        ({"kernel": "cubic"}, ValueError, "kernel"),
+        ({"objective": lambda key, x: x}, ValueError, "objective must return one number"),
+        ({"mesh": 1}, ValueError, 'mesh must be a Mesh with an axis "replicate"'),
+        ({"raw": 0}, ValueError, "raw"),
+    ],
+)
+def test_mistakes(keywords, error, pattern):
+    with pytest.raises(error, match=pattern):
+        _search(jax.random.key(0), **keywords)
+
+
+def test_a_key_must_be_one():
+    with pytest.raises(TypeError, match="key must be a key"):
+        _search(jnp.zeros(2, jnp.uint32))
