@@ -95,8 +95,8 @@ def _against_botorch(
     timed = [_seconds(lambda seed=seed: _botorch(seed, evaluations)) for seed in range(replicates)]
     theirs = Times(timed[0][0], tuple(seconds for seconds, _ in timed))
     each, regrets = ours.shared_by(replicates), np.array([regret for _, regret in timed])
-    (mine, (low, high)), (other, (least, most)) = _median(found), _median(regrets)
-    overlap = float(low <= most and least <= high)
+    (mine, (low, _)), (other, (_, most)) = _median(found), _median(regrets)
+    no_worse = float(low <= most)
     with_compiling = ours.first / replicates
     return [
         Row(
@@ -116,11 +116,11 @@ def _against_botorch(
             ratio=theirs.median / with_compiling,
         ),
         Row(
-            case=f"{case}: median regret; ratio 1: intervals overlap",
+            case=f"{case}: median regret; ratio 1: no worse, by the intervals",
             ours=mine,
             peer="BoTorch",
             peers=other,
-            ratio=overlap,
+            ratio=no_worse,
             bar=">= 1",
         ),
     ]
