@@ -23,6 +23,7 @@ Acquisition = Callable[[Float[Array, "..."]], Float[Array, ""]]
 Rule = Callable[[PRNGKeyArray, SearchModel], Acquisition]
 
 _MAXIMA = 16  # draws of the maximum, for its entropy
+_ABOVE_BEST = 1e-3  # of the prior's deviation, by which the maximum is above the best value
 _CANDIDATES = 512  # points among which the maximum is looked for
 _TARGETS = 64  # points among which the knowledge gradient expects the maximum
 _DRAWS = 128  # of the values of a batch
@@ -68,6 +69,12 @@ def _max_value_entropy(key: PRNGKeyArray, model: SearchModel) -> Acquisition:
     places = jnp.concatenate([spread.astype(model.gp.inputs.dtype), best_points_of(model, 8)])
     mean, std = gaussian_process.marginals(model.gp, places)
     maxima = acquisition.gumbel_maxima(key_maxima, mean, std, _MAXIMA)
+    # Below what is known the fitted law is wrong: such a draw would make known points certain of
+    # being above the maximum, and the best place to look once more.
+    # The distance is above the deviation that rounding leaves at a known point.
+    step = max(_ABOVE_BEST, 10 * math.sqrt(jnp.finfo(mean.dtype).eps))
+    least = model.best + step * jnp.sqrt(model.gp.parameters.signal_variance)
+    maxima = jnp.maximum(maxima, least)
     return lambda point: acquisition.max_value_entropy_search(*_at(model.gp, point), maxima)
 
 

@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from infojax import optimize
 from infojax.optimize.box_search import box
 from infojax.optimize.proposals import Effort
+from infojax.optimize.search_model import empty, fit_model, write
 from infojax.optimize.search_plan import Bench, checked_plan
 from infojax.optimize.search_rules import RULES, expected_rise
 
@@ -131,6 +132,26 @@ def test_every_rule_makes_steps_also_on_a_constant():
     assert len(np.unique(np.round(trace.points[len(names) :, 4:, 0], 4))) > len(names)
     # Every rule but chance itself finds better than the first four points, or as good.
     assert np.all(wave[:, 4:].min(1) <= wave[:, :4].min(1) + 0.5)
+
+
+def test_the_maximum_is_above_what_is_known():
+    """A draw of it below the best value would make that point the best to look at once more."""
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        points, values = jnp.asarray(rng.random((20, 6))), jnp.zeros(20).at[2].set(30.0)
+        data = write(empty(23, 6, 0, jnp.float64), 0, points, values, jnp.zeros((20, 0)))
+        options = {"kernel": "matern52", "noisy": False, "believes": False}
+        model = fit_model(jax.random.key(0), data, starts=1, steps=8, **options)
+        elsewhere = jnp.asarray(rng.random((300, 6)))
+
+        @_compiled
+        def entropies(key, points):
+            return jax.vmap(RULES["max_value_entropy_search"].build(key, model))(points)
+
+        for seed in range(3):
+            key = jax.random.key(seed)
+            known, others = entropies(key, points[2:3]), entropies(key, elsewhere)
+            assert known[0] < 0.5 * jnp.max(others)
 
 
 def test_a_batch_at_once():
