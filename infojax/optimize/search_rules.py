@@ -70,10 +70,10 @@ def _max_value_entropy(key: PRNGKeyArray, model: SearchModel) -> Acquisition:
     mean, std = gaussian_process.marginals(model.gp, places)
     maxima = acquisition.gumbel_maxima(key_maxima, mean, std, _MAXIMA)
     # Below what is known the fitted law is wrong: such a draw would make known points certain of
-    # being above the maximum, and the best place to look once more.
-    # The distance is above the deviation that rounding leaves at a known point.
-    step = max(_ABOVE_BEST, 10 * math.sqrt(jnp.finfo(mean.dtype).eps))
-    least = model.best + step * jnp.sqrt(model.gp.parameters.signal_variance)
+    # being above the maximum, and the best place to look once more. As in the authors' code the
+    # least draw is five deviations above the best value, here those of its own point.
+    prior = jnp.sqrt(model.gp.parameters.signal_variance)
+    least = model.best + jnp.maximum(5 * std[_CANDIDATES], _ABOVE_BEST * prior)
     maxima = jnp.maximum(maxima, least)
     return lambda point: acquisition.max_value_entropy_search(*_at(model.gp, point), maxima)
 

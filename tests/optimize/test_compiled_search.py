@@ -136,7 +136,7 @@ def test_every_rule_makes_steps_also_on_a_constant():
 
 def test_the_maximum_is_above_what_is_known():
     """A draw of it below the best value would make that point the best to look at once more."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(2)
     with jax.enable_x64(True):
         points, values = jnp.asarray(rng.random((20, 6))), jnp.zeros(20).at[2].set(30.0)
         data = write(empty(23, 6, 0, jnp.float64), 0, points, values, jnp.zeros((20, 0)))
@@ -151,7 +151,7 @@ def test_the_maximum_is_above_what_is_known():
         for seed in range(3):
             key = jax.random.key(seed)
             known, others = entropies(key, points[2:3]), entropies(key, elsewhere)
-            assert known[0] < 0.5 * jnp.max(others)
+            assert known[0] < 0.1 * jnp.max(others)
 
 
 def test_a_batch_at_once():
