@@ -16,7 +16,6 @@ from infojax.kernels.attention_with_entropy import (
 )
 from tests import devices
 
-pytestmark = pytest.mark.xdist_group("attention_with_entropy")
 _IMPLEMENTATIONS = ("xla_chunked", "pallas_tpu", "pallas_gpu")
 
 

@@ -11,7 +11,6 @@ from infojax.kernels.entropy_from_logits import logit_statistics
 from infojax.kernels.entropy_from_logits import parts as parts_of_rows
 from tests import devices
 
-pytestmark = pytest.mark.xdist_group("entropy_from_logits")
 _IMPLEMENTATIONS = ("reference", "xla", "pallas_tpu", "pallas_gpu")
 _KERNELS = ("pallas_tpu", "pallas_gpu")
 

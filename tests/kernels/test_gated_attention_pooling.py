@@ -10,8 +10,6 @@ import pytest
 from infojax.kernels.gated_attention_pooling import AttentionGates, gated_attention_pooling
 from tests import devices
 
-pytestmark = pytest.mark.xdist_group("gated_attention_pooling")
-
 # The kernels run in their interpreters.
 _IMPLEMENTATIONS = ("xla", "pallas_tpu", "pallas_gpu")
 

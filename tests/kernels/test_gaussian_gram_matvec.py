@@ -11,7 +11,6 @@ from benchmarks import ahead_of_time
 from infojax.kernels import gaussian_gram_matvec as gram
 from tests import devices
 
-pytestmark = pytest.mark.xdist_group("gaussian_gram_matvec")
 _IMPLEMENTATIONS = ("reference", "xla", "pallas_tpu", "pallas_gpu")
 _KERNELS = ("pallas_tpu", "pallas_gpu")
 

@@ -7,8 +7,6 @@ import pytest
 from benchmarks import ahead_of_time
 from infojax.kernels.gated_attention_pooling import AttentionGates, gated_attention_pooling
 
-pytestmark = pytest.mark.xdist_group("pooling_compiles")
-
 # Count, features, hidden units, rows.
 _PRODUCTION = (16384, 384, 128, None)
 _ODD = (5003, 100, 70, 5)

@@ -12,7 +12,6 @@ from infojax.kernels.entropy_from_logits import logit_statistics
 from infojax.kernels.sorted_prefix import sorted_prefix
 from infojax.kernels.sorted_prefix.largest import largest
 
-pytestmark = pytest.mark.xdist_group("sorted_prefix")
 _LENGTH = 701
 
 

@@ -11,7 +11,6 @@ from infojax import spectra
 from infojax.spectra import block_lanczos
 from tests import devices
 
-pytestmark = pytest.mark.xdist_group("spectra_lanczos")
 _SMALL = {"num_probes": 12, "num_steps": 5, "block_size": 12, "num_powers": 1}
 
 

@@ -10,9 +10,6 @@ import pytest
 
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("aem_mil")
-
 _MODULE = "experiments.aem_mil"
 _TINY = [
     "--config.network.embedding=8",

@@ -15,9 +15,6 @@ from experiments.bayesian_optimization import ledger, own_objective, problems
 from experiments.bayesian_optimization.config import get_config
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("experiment_bayesian_optimization")
-
 _MODULE = "experiments.bayesian_optimization"
 _LITTLE = {"raw": 16, "starts": 2, "steps": 2, "fit_starts": 1, "fit_steps": 2}
 _TINY = _LITTLE | {

@@ -16,9 +16,6 @@ from experiments.diffusion_spectral_entropy.perceptron import Data, Settings, tr
 from experiments.diffusion_spectral_entropy.training_arms import ARMS
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("diffusion_spectral_entropy")
-
 _MODULE = "experiments.diffusion_spectral_entropy"
 _TINY = [
     "--config.held_out=0.05",

@@ -17,9 +17,6 @@ from experiments.language_model.prediction import bits_of, merge, new_model
 from infojax.nn import language
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("language_model")
-
 _MODULE = "experiments.language_model"
 _TINY = {
     "context": 16,

@@ -16,9 +16,6 @@ from experiments.markov_coding_game.play import Point
 from experiments.runner import figures
 from tests.devices import environment
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("test_experiment")
-
 _ROOT = pathlib.Path(__file__).parents[3]
 _TINY = [
     "--size=full",

@@ -19,9 +19,6 @@ from tests.experiments.runner import children
 
 TASKS = {task.name: task for task in all_tasks()}
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("test_mutual_information_benchmark")
-
 
 def _tiny():
     config = get_config("desk")

@@ -15,9 +15,6 @@ from experiments.offline_optimization import arms, black_boxes, datasets, ledger
 from experiments.offline_optimization.config import get_config
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("offline_optimization")
-
 _MODULE = "experiments.offline_optimization"
 _SMALL = [
     "--config.seeds=2",

@@ -11,9 +11,6 @@ from experiments import runner
 from experiments.runner import devices
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("test_devices")
-
 MODULE = "tests.experiments.runner.sharded_experiment"
 
 

@@ -6,9 +6,6 @@ import pytest
 
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("test_kill")
-
 ARGUMENTS = ("--config.pause=0.01",)
 
 

@@ -14,9 +14,6 @@ from experiments.top_h.config import get_config
 from infojax.nn import language
 from tests.experiments.runner import children
 
-# One worker runs the file: its fixture is dear.
-pytestmark = pytest.mark.xdist_group("experiment_top_h")
-
 _MODULE = "experiments.top_h"
 _TINY_MODEL = {
     "context": 32,
