@@ -20,6 +20,7 @@ _SHOWN = (
     "max_value_entropy_search",
 )
 _GRID = 50
+_DEPTH = 12.0  # of a logarithm's map: it falls to -1000 around points that are known
 
 
 @functools.partial(jax.jit, static_argnames=("fit_starts", "fit_steps", "starts", "steps", "raw"))
@@ -42,7 +43,9 @@ def _maps(key, unit, values, grid, *, fit_starts, fit_steps, raw, starts, steps)
     for number, name in enumerate(_SHOWN):
         rule = RULES[name].build(jax.random.fold_in(key, number), model)
         title = searches.TITLES[name]
-        maps[title] = jax.vmap(rule)(grid)
+        height = jax.vmap(rule)(grid)
+        deep = jnp.max(height) - _DEPTH if name.startswith("log_") else -jnp.inf
+        maps[title] = jnp.maximum(height, deep)
         point, _ = maximize_acquisition(key, rule, cube, raw=raw, starts=starts, steps=steps)
         maps[f"next:{title}"] = point
     return maps

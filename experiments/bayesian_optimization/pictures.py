@@ -150,7 +150,7 @@ def accuracy(found: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
             x, best.min(0), best.max(0), color=_style(number)["color"], alpha=0.15, linewidth=0
         )
     low = min(np.maximum.accumulate(result["values"], 1)[:, 2:].min() for result in found.values())
-    axes[0].set_ylim(low - 0.01, None)
+    axes[0].set_ylim(low - 0.01, 1)
     figures.finish(
         axes[0],
         title="Best five-fold accuracy; band: all searches",
