@@ -80,7 +80,9 @@ def test_tpu_at_other_sizes(sizes, dtype, batch, gated, masked):
 def test_tpu_forward_of_the_largest():
     shapes = _shapes((1000, 2048, 512, 16), jnp.float32)
     for generation in ("v4:2x2x1", "v5e:2x2"):
-        ahead_of_time.compile_for_tpu(_forward("pallas_tpu"), *shapes, generation=generation)
+        program = _forward("pallas_tpu")
+        compiled = ahead_of_time.compile_for_tpu(program, *shapes, generation=generation)
+        assert 'custom_call_target="tpu_custom_call"' in compiled.as_text()
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])

@@ -153,7 +153,6 @@ def test_policies_move_to_where_the_score_is_high():
 
 
 def test_cma_es_finds_the_maximum():
-    pytest.importorskip("evosax")
     found = optimize.cma_es(_KEY, _bowl, jnp.zeros((2, 3)), generations=60, population=8)
     np.testing.assert_allclose(found.points, 0.5, atol=0.05)
     assert found.history.shape == (60,)

@@ -207,4 +207,8 @@ def test_both_sizes_name_acquisitions_that_there_are():
     from experiments.bayesian_optimization import searches
 
     for size in ("desk", "full"):
-        searches.check_names(get_config(size))
+        config = get_config(size)
+        searches.check_names(config)
+        config.batch.acquisitions = ("guess",)
+        with pytest.raises(runner.UserError, match=r"config\.batch\.acquisitions .* got guess"):
+            searches.check_names(config)
