@@ -15,10 +15,18 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 
 from infojax import checks
-from infojax.decoding.arguments import check_rows, masked, per_row, take_logits, wide
+from infojax.decoding.arguments import (
+    check_rows,
+    masked,
+    nan_of,
+    per_row,
+    rows_are_valid,
+    take_logits,
+    wide,
+)
 from infojax.decoding.temperatures import positive_finite
 from infojax.kernels.entropy_from_logits import logit_statistics
-from infojax.kernels.sorted_prefix import sorted_prefix
+from infojax.kernels.sorted_prefix import PrefixCut, largest, sorted_prefix
 from infojax.numerics import narrow
 
 _MOST_TOKENS = 20
@@ -28,34 +36,41 @@ def _share(x: jax.Array) -> jax.Array:
     return (x > 0) & (x <= 1)
 
 
-def _by_reference_rule(s, log_normalizer, alpha, top_n):
-    """Which tokens the published code keeps, of the `top_n` most probable."""
+def _of_the_most_probable(s, log_normalizer, alpha, top_n):
+    """The last token that the published code keeps, of the `top_n` most probable.
+
+    The law is normalised by what is given, or on those tokens where nothing is.
+    """
     number = min(top_n, s.shape[-1])
-    found, places = jax.lax.top_k(s, number)
+    found, places = largest(s.reshape(-1, s.shape[-1]), number)
+    found, places = (x.reshape(*s.shape[:-1], number) for x in (found, places))
+    if log_normalizer is None:
+        log_normalizer = jax.nn.logsumexp(found, -1, keepdims=True)
     log_p = found - log_normalizer
     own = -jnp.exp(log_p) * jnp.maximum(log_p, jnp.finfo(log_p.dtype).min)
     sums = jnp.cumsum(own, -1)
     kept = (sums <= alpha[..., None] * sums[..., -1:]).at[..., 0].set(True)
     last = jnp.sum(jnp.cumprod(kept.astype(jnp.int32), -1), -1, keepdims=True) - 1
-    edge = jnp.take_along_axis(found, last, -1)
-    place = jnp.take_along_axis(places, last, -1)
-    index = jax.lax.broadcasted_iota(jnp.int32, s.shape, s.ndim - 1)
-    return ((s > edge) | ((s == edge) & (index <= place))) & (s > -jnp.inf)
+    score, place = (jnp.take_along_axis(x, last, -1)[..., 0] for x in (found, places))
+    return PrefixCut(score, place, found[..., 0], places[..., 0])
 
 
 @functools.partial(jax.jit, static_argnames=("rule", "top_n", "implementation"))
 def _top_h(logits, alpha, t, where, rule, top_n, implementation):
     s = wide(logits) if t is None else wide(logits) / t[..., None]
     s = s if where is None else jnp.where(where, s, -jnp.inf)
-    entropy, log_weight, peak = logit_statistics(s)
-    valid = jnp.isfinite(peak)[..., 0]
-    if rule == "reference":
-        kept = _by_reference_rule(s, peak + log_weight, alpha, top_n)
+    if rule == "transformers":
+        cut = _of_the_most_probable(s, None, alpha, top_n)
+        valid = rows_are_valid(cut.peak, nan_of(s))
     else:
-        limit = jnp.where(alpha >= 1, jnp.inf, alpha * jnp.maximum(entropy[..., 0], 0))
-        cut = sorted_prefix(s, rule="entropy", limit=limit, implementation=implementation)
-        kept = cut.keeps(s)
-    return masked(s.astype(logits.dtype), kept, valid, ~jnp.isnan(alpha)), valid
+        entropy, log_weight, peak = logit_statistics(s)
+        valid = jnp.isfinite(peak)[..., 0]
+        if rule == "reference":
+            cut = _of_the_most_probable(s, peak + log_weight, alpha, top_n)
+        else:
+            limit = jnp.where(alpha >= 1, jnp.inf, alpha * jnp.maximum(entropy[..., 0], 0))
+            cut = sorted_prefix(s, rule="entropy", limit=limit, implementation=implementation)
+    return masked(s.astype(logits.dtype), cut.keeps(s), valid, ~jnp.isnan(alpha)), valid
 
 
 def top_h(
@@ -64,7 +79,7 @@ def top_h(
     alpha: ArrayLike = 0.4,
     temperature: ArrayLike = 1.0,
     where: Bool[Array, "..."] | None = None,
-    rule: Literal["paper", "reference"] = "paper",
+    rule: Literal["paper", "reference", "transformers"] = "paper",
     top_n: int = 100,
     implementation: str | None = None,
 ) -> Float[Array, "*B V"]:
@@ -79,15 +94,16 @@ def top_h(
     The published code has another rule (`rule="reference"`): it looks at the `top_n` most
     probable tokens alone, compares the unnormalised sums, $A_k \le \alpha A_n$, and so keeps more
     where the law is flat. It also returns the logits as they came; here they are divided by the
-    temperature, which comes before the truncation, in both rules.
+    temperature, which comes before the truncation, in all rules. The processor of transformers
+    (`rule="transformers"`) is the published code with the law renormalised on those tokens.
 
     Args:
         logits: s; -inf for impossible tokens.
         alpha: the share, in (0, 1]; one number, or one for each row, *B.
         temperature: T, positive; one number, or one for each row, *B.
         where: tokens that count, broadcasting to `logits`; the others are never kept.
-        rule: the paper's rule or the published code's.
-        top_n: how many tokens the published code looks at.
+        rule: the paper's rule, the published code's or that of transformers.
+        top_n: how many tokens the latter two look at.
         implementation: of the paper's rule: `"xla_window"`, `"xla_bisection"` or `"reference"`,
             as in `kernels.sorted_prefix`; None takes the platform's best.
 
@@ -112,7 +128,7 @@ def top_h(
         [ True  True False False]
     """
     logits = take_logits("logits", logits)
-    checks.choice("rule", rule, ("paper", "reference"))
+    checks.choice("rule", rule, ("paper", "reference", "transformers"))
     top_n = checks.positive_integer("top_n", top_n)
     alpha = per_row("alpha", alpha, logits, _share, "above 0 and at most 1")
     t = per_row("temperature", temperature, logits, positive_finite, "positive and finite")

@@ -44,7 +44,8 @@ def _top_k(logits, k, window, implementation):
 
 def _window_for(k: ArrayLike) -> int | None:
     """A window that holds one token more than k; None if k varies."""
-    if np.ndim(k) or not is_concrete(jnp.asarray(k)):
+    # A number of Python stays one where JAX traces; as an array it would not.
+    if np.ndim(k) or not is_concrete(k):
         return None
     number = operator.index(np.asarray(k).item())
     return number + 1 if 0 < number < _LARGEST_WINDOW else None

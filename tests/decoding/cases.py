@@ -74,6 +74,7 @@ CASES = (
     _case(decoding.typical, options={"mass": 0.6}),
     _case(decoding.top_h, options={"alpha": 0.7, "temperature": 1.5}),
     _case(decoding.top_h, options={"rule": "reference", "top_n": 6}, label="reference"),
+    _case(decoding.top_h, options={"rule": "transformers", "top_n": 6}, label="transformers"),
     _case(decoding.mirostat, options={"max_surprise": 2.5}),
     _case(
         decoding.contrastive,

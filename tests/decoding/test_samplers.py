@@ -42,7 +42,11 @@ def test_keeps_what_transformers_keeps(name):
         return
     if sampler == "top_h":
         # Theirs is the published code's rule on the law of the hundred most probable tokens.
-        found = decoding.top_h(decoding.top_k(logits, 100), alpha=float(setting), rule="reference")
+        chained = decoding.top_h(
+            decoding.top_k(logits, 100), alpha=float(setting), rule="reference"
+        )
+        np.testing.assert_array_equal(_kept(chained), _PEER[name])
+        found = decoding.top_h(logits, alpha=float(setting), rule="transformers")
     else:
         found = _SAMPLERS[sampler](logits, float(setting))
     np.testing.assert_array_equal(_kept(found), _PEER[name])

@@ -15,7 +15,8 @@ from infojax.kernels.sorted_prefix.bisection import Bracket, Row
 from infojax.kernels.sorted_prefix.largest import largest
 
 _WINDOW = 128
-_WIDER = 8  # a pass of bisection costs about as much as this window, and many are needed
+_DOUBLINGS = 3
+_WIDER = 2**_DOUBLINGS  # bisection's passes cost about as much as a window so much wider
 
 
 class _Search(NamedTuple):
@@ -26,12 +27,14 @@ class _Search(NamedTuple):
         value: the last kept score, where it is.
         place: its place.
         bracket: where it lies, where it is not.
+        octaves: of the first sum, the parts of the window's second quarter and second half.
     """
 
     done: jax.Array
     value: jax.Array
     place: jax.Array
     bracket: Bracket
+    octaves: tuple[jax.Array, jax.Array]
 
 
 def _look(
@@ -79,18 +82,26 @@ def _look(
         value=jnp.where(none, bracket.top, jnp.take_along_axis(values, at, 1)[:, 0]),
         place=jnp.where(none, -1, jnp.take_along_axis(places, at, 1)[:, 0]),
         bracket=Bracket(bracket.low, top, above),
+        octaves=(
+            jnp.sum(own[0][:, width // 4 : width // 2], 1),
+            jnp.sum(own[0][:, width // 2 :], 1),
+        ),
     )
     return search, peak[:, 0], places[:, 0]
 
 
-def _may_end(
-    rule: rules.Rule, search: _Search, peak: jax.Array, limit: jax.Array, more: int
-) -> jax.Array:
-    """Whether the prefix can end among so many further tokens, none above the bracket's top."""
+def _may_end(rule: rules.Rule, search: _Search, limit: jax.Array) -> jax.Array:
+    """Whether the prefix can be hoped to end in the wider window.
+
+    As in a power law each doubling of the rank is taken to add as many times what the last one
+    added as that one did. For a count this is exact.
+    """
     if rule == "entropy":
         return jnp.ones_like(search.done)
-    (heaviest,) = rules.terms(rule, search.bracket.top - peak)
-    return search.bracket.above[0] + more * heaviest >= limit
+    before, last = search.octaves
+    growth = jnp.where(before > 0, last / before, 0)
+    more = last * sum(growth**number for number in range(1, _DOUBLINGS + 1))
+    return search.bracket.above[0] + more >= limit
 
 
 def _choose(condition: jax.Array, new: _Search, old: _Search) -> _Search:
@@ -163,7 +174,7 @@ def sorted_prefix(
 
     def go_on(search: _Search) -> _Search:
         if _WIDER * width < length and log_mass is None:
-            hopeful = search.done | _may_end(rule, search, peak, limit, (_WIDER - 1) * width)
+            hopeful = search.done | _may_end(rule, search, limit)
             search = jax.lax.cond(jnp.all(hopeful), look_wider, lambda search: search, search)
         return jax.lax.cond(jnp.all(search.done), lambda search: search, bisect, search)
 
