@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 from absl import flags
+from threadpoolctl import threadpool_limits
 
 from experiments import runner
 from experiments.bayesian_optimization import (
@@ -48,44 +49,56 @@ def _own(run: runner.Run, wish: own_objective.Wish) -> None:
     run.print(f"best point: {', '.join(f'{x:.6g}' for x in point)}; {kind} {value:.6g}")
 
 
-def _problems(config: Any) -> dict[str, problems.Problem]:
-    known = {
-        "branin": problems.BRANIN,
-        "hartmann6": problems.HARTMANN6,
-        "ackley": problems.ackley_problem(config.ackley.dimensions),
-    }
-    return {name: each for name, each in known.items() if config[name].acquisitions}
+def _arms(config: Any) -> dict[str, searches.Arm]:
+    """The arms that are searched by named acquisitions, the longest first."""
+    ackley, branin = problems.ackley_problem(config.ackley.dimensions), problems.BRANIN
+    arms = (
+        searches.Arm("hartmann6", problems.HARTMANN6),
+        searches.Arm("noisy", branin, deviation=config.noisy.deviation),
+        searches.Arm("ackley", ackley),
+        searches.Arm("branin", branin),
+        searches.Arm("constrained", branin, constraints=problems.outside_disk),
+        searches.Arm("batch", branin),
+    )
+    return {arm.name: arm for arm in arms if config[arm.name].acquisitions}
+
+
+def _search_all(run: runner.Run, arms: dict[str, searches.Arm]) -> dict[str, Any]:
+    """Everything that is searched: by arm, by acquisition; and the arms of another kind."""
+    functions = digits_svm.stages(run)
+    for arm in arms.values():
+        functions |= searches.stages(run, arm)
+    functions |= fidelity_arm.stages(run) | gradients_arm.stages(run)
+    # The factors are small: threads of their own cost the linear algebra more than they give.
+    with threadpool_limits(1, "blas"):
+        found = run.stages(functions, label="searches")
+    return found | {name: searches.results(run, arm, found) for name, arm in arms.items()}
 
 
 Regrets = dict[str, dict[str, np.ndarray]]
 
 
-def _plain(run: runner.Run) -> tuple[list[runner.Claim], Regrets]:
+def _plain(
+    run: runner.Run, arms: dict[str, searches.Arm], results: dict[str, Any]
+) -> tuple[list[runner.Claim], Regrets]:
     """The plain setting: every acquisition on every function."""
-    config, regrets, first = run.config, {}, {}
-    chosen = _problems(config)
-    with run.progress("functions", len(chosen)) as bar:
-        for arm, problem in chosen.items():
-            found = run.stage(
-                arm,
-                lambda arm=arm, problem=problem: searches.search_all(run, problem, config[arm]),
-            )
-            # A stored result has its keys in another order.
-            names = config[arm].acquisitions
-            regrets[arm] = {name: searches.regrets(found[name], problem) for name in names}
-            modelled = [name for name in names if name not in ("random", "sobol")]
-            if arm == "branin" and modelled:
-                first = {key: value[0] for key, value in found[modelled[-1]].items()}
-            bar.advance(note=problem.title)
+    names = [name for name in ("branin", "hartmann6", "ackley") if name in arms]
+    chosen = {name: arms[name].problem for name in names}
+    regrets = {
+        arm: {name: searches.regrets(found, problem) for name, found in results[arm].items()}
+        for arm, problem in chosen.items()
+    }
     if not regrets:
         return [], regrets
     run.save_table("regret", ledger.regret_rows(regrets, run.seed))
     titles = {chosen[arm].title: curves for arm, curves in regrets.items()}
     initial = {each.title: 2 * (len(each.bounds) + 1) for each in chosen.values()}
     run.save_figure("regret", pictures.regret_curves(titles, initial))
-    if first:
-        some = min(12, len(first["points"]))
-        points, values = first["points"][:some], first["values"][:some]
+    modelled = [name for name in regrets.get("branin", {}) if name not in ("random", "sobol")]
+    if modelled:
+        first = results["branin"][modelled[-1]]
+        some = min(12, first["points"].shape[1])
+        points, values = first["points"][0, :some], first["values"][0, :some]
         maps = run.stage("landscapes", lambda: landscapes.branin_maps(run, points, values))
         run.save_figure("landscapes", pictures.landscapes(maps, problems.BRANIN, points))
     claims = [
@@ -97,16 +110,12 @@ def _plain(run: runner.Run) -> tuple[list[runner.Claim], Regrets]:
     return claims, regrets
 
 
-def _noisy(run: runner.Run, panels: list) -> list[runner.Claim]:
+def _noisy(run: runner.Run, results: dict[str, Any], panels: list) -> list[runner.Claim]:
     settings, problem = run.config.noisy, problems.BRANIN
     curves, final = {}, {}
     if not settings.acquisitions:
         return []
-    results = run.stage(
-        "noisy",
-        lambda: searches.search_all(run, problem, settings, deviation=settings.deviation),
-    )
-    for name, found in results.items():
+    for name, found in results["noisy"].items():
         x = np.arange(1, settings.evaluations + 1)
         curves[searches.TITLES[name]] = (x, found["incumbents"] - problem.minimum)
         final[name] = found["recommended"] - problem.minimum
@@ -120,12 +129,11 @@ def _noisy(run: runner.Run, panels: list) -> list[runner.Claim]:
     return ledger.noisy_claims(final, run.seed)
 
 
-def _batch(run: runner.Run, panels: list) -> list[runner.Claim]:
+def _batch(run: runner.Run, results: dict[str, Any], panels: list) -> list[runner.Claim]:
     settings, problem, claims, curves = run.config.batch, problems.BRANIN, [], {}
     if not settings.acquisitions:
         return []
-    results = run.stage("batch", lambda: searches.search_all(run, problem, settings))
-    for name, found in results.items():
+    for name, found in results["batch"].items():
         regret = searches.regrets(found, problem)
         curves[searches.TITLES[name]] = (np.arange(1, regret.shape[1] + 1), regret)
         rounds = (settings.evaluations - 6) // settings.batch
@@ -142,15 +150,11 @@ def _batch(run: runner.Run, panels: list) -> list[runner.Claim]:
     return claims
 
 
-def _constrained(run: runner.Run, panels: list) -> list[runner.Claim]:
-    settings, problem, claims, curves = run.config.constrained, problems.BRANIN, [], {}
-    if not settings.acquisitions:
+def _constrained(run: runner.Run, results: dict[str, Any], panels: list) -> list[runner.Claim]:
+    problem, claims, curves = problems.BRANIN, [], {}
+    if not run.config.constrained.acquisitions:
         return []
-    results = run.stage(
-        "constrained",
-        lambda: searches.search_all(run, problem, settings, constraints=problems.outside_disk),
-    )
-    for name, found in results.items():
+    for name, found in results["constrained"].items():
         regret = searches.regrets(found, problem)
         # An infinite regret has no place in a picture.
         shown = np.minimum(regret, 1e3)
@@ -170,10 +174,8 @@ def _constrained(run: runner.Run, panels: list) -> list[runner.Claim]:
     return claims
 
 
-def _svm(run: runner.Run) -> None:
-    found = {}
-    for name in run.config.svm.acquisitions:
-        found[name] = run.stage(f"svm_{name}", lambda name=name: digits_svm.search(run, name))
+def _svm(run: runner.Run, results: dict[str, Any]) -> None:
+    found = {name: results[f"svm_{name}"] for name in run.config.svm.acquisitions}
     if found:
         rows = [
             {
@@ -203,19 +205,21 @@ def main(run: runner.Run) -> None:
         _own(run, wish)
         return
     searches.check_names(run.config)
+    arms = _arms(run.config)
+    results = _search_all(run, arms)
     panels: list = []
-    plain, regrets = _plain(run)
+    plain, regrets = _plain(run, arms, results)
     claims = [
         *plain,
-        *_noisy(run, panels),
-        *_batch(run, panels),
-        *_constrained(run, panels),
-        *gradients_arm.measure(run, panels, regrets),
-        *fidelity_arm.measure(run, panels, regrets),
+        *_noisy(run, results, panels),
+        *_batch(run, results, panels),
+        *_constrained(run, results, panels),
+        *gradients_arm.measure(results, panels, regrets, run.seed),
+        *fidelity_arm.measure(results, panels, regrets, run.seed),
     ]
     if panels:
         run.save_figure("settings", pictures.settings_curves(panels))
-    _svm(run)
+    _svm(run, results)
     run.save_claims(claims)
 
 

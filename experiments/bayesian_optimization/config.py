@@ -31,10 +31,10 @@ def get_config(size: str) -> ml_collections.ConfigDict:
     # Accelerators work in float32.
     config.float64 = not full
     config.raw = 4096 if full else 512
-    config.starts = 16 if full else 8
+    config.starts = 16 if full else 4
     config.steps = 60 if full else 25
     config.fit_starts = 4 if full else 2
-    config.fit_steps = 60 if full else 30
+    config.fit_steps = 60 if full else 15
     config.branin = _problem(_RULES, 30)
     config.hartmann6 = _problem(
         (
@@ -59,7 +59,7 @@ def get_config(size: str) -> ml_collections.ConfigDict:
     config.batch = _problem(("q_expected_improvement",), 38, 4)
     config.constrained = _problem(("random", "constrained_expected_improvement"), 40)
     config.gradients = ml_collections.ConfigDict({"evaluations": 30})
-    config.fidelity = ml_collections.ConfigDict({"cheap_cost": 0.1, "evaluations": 50})
+    config.fidelity = ml_collections.ConfigDict({"cheap_cost": 0.1, "evaluations": 64})
     config.svm = _problem(("random", "log_expected_improvement"), 60 if full else 20)
     config.svm.images = 1797 if full else 600
     config.svm.replicates = 10 if full else 3

@@ -1,5 +1,7 @@
 """A real objective that JAX cannot trace: an SVM's accuracy on digits over its two parameters."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -56,19 +58,32 @@ def search(run: runner.Run, acquisition: str) -> dict[str, Any]:
     """
     settings, accuracy = run.config.svm, Accuracy(run.config.svm.images)
     points, values = [], []
-    with run.progress("svm", settings.replicates * settings.evaluations, unit="fits") as bar:
-        for number in range(settings.replicates):
-            found = optimize.start_search(
-                jax.random.fold_in(run.key("svm"), number),
-                BOUNDS,
-                maximize=True,
-                acquisition=acquisition,
-                **searches.effort(run),
-            )
-            while len(found.values) < settings.evaluations:
+    for number in range(settings.replicates):
+        found = optimize.start_search(
+            jax.random.fold_in(run.key("svm"), number),
+            BOUNDS,
+            maximize=True,
+            acquisition=acquisition,
+            **searches.effort(run),
+        )
+        while len(found.values) < settings.evaluations:
+            with run.exclusive:
                 found, asked = found.ask()
-                found = found.tell(asked, [accuracy(asked[0])])
-                bar.advance()
-            points.append(found.points)
-            values.append(found.values)
+            found = found.tell(asked, [accuracy(asked[0])])
+        points.append(found.points)
+        values.append(found.values)
     return {"points": np.stack(points), "values": np.stack(values)}
+
+
+def stages(run: runner.Run) -> dict[str, Callable[[], Any]]:
+    """The searches of all acquisitions.
+
+    Args:
+        run: the run.
+
+    Returns:
+        By the stage's name, functions without arguments.
+    """
+    return {
+        f"svm_{name}": functools.partial(search, run, name) for name in run.config.svm.acquisitions
+    }

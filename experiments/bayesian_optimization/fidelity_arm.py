@@ -4,6 +4,10 @@ Expected improvement has no meaning at a fidelity that is not the target: it is 
 the target alone.
 """
 
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +18,7 @@ from infojax.optimize import covariance, gaussian_process, maximize_acquisition
 from infojax.optimize.search_rules import change_of_maximum
 from infojax.optimize.sobol import sobol_points
 
+_STAGE = "fidelity"
 _NOISE = 1e-6
 _CHEAP, _DEAR = 8, 3  # points to begin with
 _TARGETS, _NEAR = 64, 16  # among which the maximum is expected
@@ -128,23 +133,38 @@ class _Search:
         return history | {"inputs": inputs}
 
 
-def measure(
-    run: runner.Run, panels: list, regrets: dict[str, dict[str, np.ndarray]]
-) -> list[runner.Claim]:
-    """Searches at both fidelities, and compares with expected improvement at the target.
+def stages(run: runner.Run) -> dict[str, Callable[[], Any]]:
+    """The searches at both fidelities, none if the configuration has none.
 
     Args:
         run: the run.
+
+    Returns:
+        By the stage's name, a function without arguments.
+    """
+    if not run.config.fidelity.evaluations:
+        return {}
+    search, keys = _Search(run), (searches.replicate_keys(run),)
+    return {_STAGE: functools.partial(searches.run_replicates, run, search, keys)}
+
+
+def measure(
+    results: Mapping[str, Any], panels: list, regrets: dict[str, dict[str, np.ndarray]], seed: int
+) -> list[runner.Claim]:
+    """Compares with expected improvement at the target.
+
+    Args:
+        results: of the stages.
         panels: of the figure; one is added.
         regrets: by problem and acquisition, those of the plain searches.
+        seed: of the bootstrap.
 
     Returns:
         The claim, if both were run.
     """
-    if not run.config.fidelity.evaluations:
+    if _STAGE not in results:
         return []
-    keys = (searches.replicate_keys(run),)
-    found = run.stage("fidelity", lambda: searches.run_replicates(run, _Search(run), keys))
+    found = results[_STAGE]
     claims, curves = [], {}
     grid = np.linspace(found["spent"].min(), np.median(found["spent"][:, -1]), 60)
     rows = [np.searchsorted(spent, grid, "right") - 1 for spent in found["spent"]]
@@ -164,7 +184,7 @@ def measure(
                 ledger.spent_until(found["regret"], found["spent"]),
                 ledger.spent_until(plain, cost),
                 "<= 0.6",
-                run.seed,
+                seed,
             )
         )
     panels.append(("Branin at two fidelities", "cost", curves))

@@ -1,5 +1,9 @@
 """Branin where each evaluation gives the gradient as well: fewer of them are needed."""
 
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +14,7 @@ from infojax.optimize import acquisition, covariance, gaussian_process, maximize
 from infojax.optimize.sobol import sobol_points
 
 _KERNEL = covariance.Derivatives("matern52")
+_STAGE = "gradients"
 _NOISE = 1e-6  # of the variance of the values, as in the searches without gradients
 
 
@@ -77,27 +82,38 @@ def _search(run: runner.Run, key: jax.Array) -> dict[str, jax.Array]:
     return {"points": low + (high - low) * units, "true": -values[:, 0]}
 
 
-def measure(
-    run: runner.Run, panels: list, regrets: dict[str, dict[str, np.ndarray]]
-) -> list[runner.Claim]:
-    """Searches with gradients, and compares with the searches without.
+def stages(run: runner.Run) -> dict[str, Callable[[], Any]]:
+    """The searches with gradients, none if the configuration has none.
 
     Args:
         run: the run.
+
+    Returns:
+        By the stage's name, a function without arguments.
+    """
+    if not run.config.gradients.evaluations:
+        return {}
+    search, keys = functools.partial(_search, run), (searches.replicate_keys(run),)
+    return {_STAGE: functools.partial(searches.run_replicates, run, search, keys)}
+
+
+def measure(
+    results: Mapping[str, Any], panels: list, regrets: dict[str, dict[str, np.ndarray]], seed: int
+) -> list[runner.Claim]:
+    """Compares with the searches without.
+
+    Args:
+        results: of the stages.
         panels: of the figure; one is added.
         regrets: by problem and acquisition, those of the plain searches.
+        seed: of the bootstrap.
 
     Returns:
         The claim, if both were run.
     """
-    settings, plain = run.config.gradients, regrets.get("branin", {})
-    if not settings.evaluations:
+    if _STAGE not in results:
         return []
-    keys = (searches.replicate_keys(run),)
-    found = run.stage(
-        "gradients",
-        lambda: searches.run_replicates(run, lambda key: _search(run, key), keys),
-    )
+    found, plain = results[_STAGE], regrets.get("branin", {})
     mine = np.minimum.accumulate(found["true"], 1) - problems.BRANIN.minimum
     count = np.arange(1, mine.shape[1] + 1)
     curves = {"with gradients": (count, mine)}
@@ -112,7 +128,7 @@ def measure(
                 ledger.spent_until(mine, count),
                 ledger.spent_until(other, np.arange(1, other.shape[1] + 1)),
                 "<= 0.7",
-                run.seed,
+                seed,
             )
         )
     panels.append(("Branin with gradients", "evaluations", curves))

@@ -1,28 +1,27 @@
 """Runs the replicates of one search, and reads regrets off them."""
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from experiments import runner
 from experiments.bayesian_optimization import problems
 from infojax import optimize
-from infojax.optimize.search_rules import BLIND, RULES
+from infojax.optimize.search_rules import RULES
 
 EFFORT = ("raw", "starts", "steps", "fit_starts", "fit_steps")
-# Functions of mean and deviation alone.
-_CHEAP = (
+_OF_MARGINALS = (
     "probability_of_improvement",
     "upper_confidence_bound",
     "expected_improvement",
     "log_expected_improvement",
-    "max_value_entropy_search",
 )
+_QUICK = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 TITLES = {
     "random": "random",
     "sobol": "Sobol",
@@ -95,65 +94,77 @@ def _one_of(names: tuple[str, ...], which: jax.Array) -> Any:
 
     def build(key, model):
         functions = [RULES[name].build(key, model) for name in names]
-        return lambda point: jnp.stack([function(point) for function in functions])[which]
+        return lambda point: jax.lax.switch(which, functions, point)
 
     return build if len(names) > 1 else names[0]
 
 
-def _groups(names: Sequence[str], all_at_once: bool) -> list[tuple[str, ...]]:
-    """Rules that share a program: those that are cheap to evaluate side by side, or all."""
-    blind = [(name,) for name in names if name in BLIND]
-    others = [name for name in names if name not in BLIND]
-    shared = tuple(name for name in others if all_at_once or name in _CHEAP)
-    alone = [(name,) for name in others if name not in shared]
-    return [*blind, *([shared] if shared else []), *alone]
+class Arm(NamedTuple):
+    """A problem, and how it is observed; its entry of the configuration says by what.
+
+    Attributes:
+        name: of its entry, with `acquisitions`, `evaluations` and `batch`.
+        problem: the function.
+        deviation: of the noise.
+        constraints: of a point, at most 0 where feasible.
+    """
+
+    name: str
+    problem: problems.Problem
+    deviation: float = 0.0
+    constraints: Callable | None = None
 
 
-def search_all(
-    run: runner.Run,
-    problem: problems.Problem,
-    settings: Any,
-    *,
-    deviation: float = 0.0,
-    constraints: Callable | None = None,
-) -> dict[str, dict[str, np.ndarray]]:
-    """Runs all replicates of all acquisitions on one problem.
+def _groups(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Rules that share a program: those that prepare nothing, which the others would wait for."""
+    shared = tuple(name for name in names if name in _OF_MARGINALS)
+    alone = [(name,) for name in names if name not in shared]
+    return [*alone, *([shared] if shared else [])]
+
+
+def stages(run: runner.Run, arm: Arm) -> dict[str, Callable[[], Any]]:
+    """The searches of an arm: a function without arguments for each program.
 
     Args:
         run: the run.
-        problem: the function.
-        settings: with `acquisitions`, `evaluations` and `batch`.
-        deviation: of the noise.
-        constraints: of a point, at most 0 where feasible.
+        arm: the arm.
 
     Returns:
-        By acquisition, what `search` returns.
+        By the stage's name, functions that return by acquisition what `search` says.
     """
-    found = {}
-    # A program more costs more than that the dear rules are evaluated for all.
-    for names in _groups(settings.acquisitions, deviation > 0):
-        found |= search(run, problem, settings, names, deviation=deviation, constraints=constraints)
-    return {name: found[name] for name in settings.acquisitions}
+    return {
+        f"{arm.name}_{names[0]}": functools.partial(search, run, arm, names)
+        for names in _groups(run.config[arm.name].acquisitions)
+    }
 
 
-def search(
-    run: runner.Run,
-    problem: problems.Problem,
-    settings: Any,
-    names: tuple[str, ...],
-    *,
-    deviation: float,
-    constraints: Callable | None,
-) -> dict[str, dict[str, np.ndarray]]:
-    """Runs all replicates of some acquisitions as one program.
+def results(run: runner.Run, arm: Arm, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the searches of an arm found.
 
     Args:
         run: the run.
-        problem: the function.
-        settings: with `evaluations` and `batch`.
+        arm: the arm.
+        found: by the stage's name, what the functions of `stages` returned.
+
+    Returns:
+        By acquisition, in the configuration's order, what `search` says.
+    """
+    by_name = {}
+    for names in _groups(run.config[arm.name].acquisitions):
+        by_name |= found[f"{arm.name}_{names[0]}"]
+    return {name: by_name[name] for name in run.config[arm.name].acquisitions}
+
+
+def search(run: runner.Run, arm: Arm, names: tuple[str, ...]) -> dict[str, dict[str, np.ndarray]]:
+    """Runs all replicates of some acquisitions as one program.
+
+    The acquisitions come one after the other, so that a step evaluates the one that it needs; to
+    compile a program for each would take longer than they run.
+
+    Args:
+        run: the run.
+        arm: the arm.
         names: the rules.
-        deviation: of the noise.
-        constraints: of a point, at most 0 where feasible.
 
     Returns:
         By acquisition: `points` (R, N, D), `values` (R, N) as observed, `true` (R, N) without
@@ -161,9 +172,10 @@ def search(
         `recommended` (R,) the true value at the point that is recommended, `constraint_values`
         (R, N, K).
     """
-    objective = with_noise(problem.function, deviation) if deviation else keyed(problem.function)
+    settings, problem, noisy = run.config[arm.name], arm.problem, arm.deviation > 0
+    objective = with_noise(problem.function, arm.deviation) if noisy else keyed(problem.function)
 
-    def one(key, which):
+    def by(key, which):
         trace = optimize.bayesian_optimization(
             key,
             objective,
@@ -172,8 +184,8 @@ def search(
             evaluations=settings.evaluations,
             batch_size=settings.batch,
             acquisition=_one_of(names, which),
-            constraints=None if constraints is None else keyed(constraints),
-            noisy=deviation > 0,
+            constraints=None if arm.constraints is None else keyed(arm.constraints),
+            noisy=noisy,
             **effort(run),
         )
         truth = jax.vmap(problem.function)
@@ -186,13 +198,13 @@ def search(
             "constraint_values": trace.constraint_values,
         }
 
-    replicates = run.config.replicates
-    keys, which = replicate_keys(run), jnp.arange(len(names))
-    pairs = jnp.tile(keys, len(names)), jnp.repeat(which, replicates)
-    found = run_replicates(run, one, pairs)
-    parts = {name: slice(n * replicates, (n + 1) * replicates) for n, name in enumerate(names)}
+    def one(key):
+        return jax.lax.map(functools.partial(by, key), jnp.arange(len(names)))
+
+    found = run_replicates(run, one, (replicate_keys(run),))
     return {
-        name: {key: array[part] for key, array in found.items()} for name, part in parts.items()
+        name: {key: array[:, place] for key, array in found.items()}
+        for place, name in enumerate(names)
     }
 
 
@@ -215,9 +227,12 @@ def run_replicates(run: runner.Run, one: Callable, arguments: Any) -> dict[str, 
         many = jax.shard_map(
             many, mesh=mesh, in_specs=(along,) * len(padded), out_specs=along, check_vma=False
         )
-    # Half of the time would go into compiling: on CPUs the compiler does less.
-    options = {"xla_backend_optimization_level": 1} if jax.default_backend() == "cpu" else None
-    found = jax.jit(many, compiler_options=options)(*padded)
+        padded = jax.device_put(padded, NamedSharding(mesh, along))
+    # Most of the time would go into compiling: on CPUs the compiler does less.
+    options = _QUICK if jax.default_backend() == "cpu" else None
+    program = jax.jit(many).lower(*padded).compile(compiler_options=options)
+    with run.exclusive:
+        found = jax.block_until_ready(program(*padded))
     count = int(jnp.sum(where))
     return {name: array[:count] for name, array in runner.gather_to_host(found).items()}
 

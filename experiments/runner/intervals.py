@@ -73,7 +73,9 @@ def bootstrap_interval(
         [statistic(samples[generator.integers(n, size=n)], axis=0) for _ in range(resamples)]
     )
     tail = (1 - _checked(level)) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
+    # Between a finite value and an infinite one nothing can be interpolated.
+    method = "linear" if np.isfinite(draws).all() else "inverted_cdf"
+    low, high = np.quantile(draws, [tail, 1 - tail], axis=0, method=method)
     return _estimate(statistic(samples, axis=0), low, high)
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,9 @@ from experiments.runner.claims import Claim
 from experiments.runner.errors import WriteError
 from experiments.runner.loop import run_loop
 from experiments.runner.metrics import MetricsFile
+from experiments.runner.stages import Stored
 from experiments.runner.terminal import Bar, Terminal, duration
+from experiments.runner.threads import side_by_side
 from experiments.runner.workdir import WorkDirectory
 
 METRICS_FILE = "metrics.jsonl"
@@ -40,6 +43,8 @@ class Run:
       workdir: The work directory; `run.workdir.path` is its path.
       mesh: All devices for "full"; for "desk" one device, or all if there are several processes.
       resumed: Whether the work directory held this run already.
+      exclusive: A lock that functions of `stages` hold while a program of theirs runs: on CPUs two
+        at once can wait for ever, each for threads of XLA's pool that the other one blocks.
       is_main: Whether this process writes and prints.
       metrics: The metrics file; use `log`.
       resume_point: Where the same command would go on now, in words.
@@ -60,6 +65,7 @@ class Run:
         self.experiment, self.size, self.seed = experiment, size, seed
         self.config = ml_collections.FrozenConfigDict(config)
         self.workdir, self.resumed = workdir, resumed
+        self.exclusive = threading.Lock()
         self.is_main = devices.is_main_process()
         everywhere = size == "full" or jax.process_count() > 1
         self.mesh = devices.data_mesh(None if everywhere else jax.devices()[:1])
@@ -128,20 +134,57 @@ class Run:
           The result with NumPy arrays in place of JAX arrays, the same computed or read.
         """
         self._claim_name(name)
-        directory = self.workdir / "stages"
-        if devices.on_main_process(lambda: self._has_stage(directory, name)):
-            stored = stages.read(directory, name)
+        if (stored := self._stored(name)) is not None:
             devices.on_main_process(lambda: self.metrics.skip(stored.rows, cut=False))
             return stored.result
         self.resumes_from(f"stage {name}")
         first_row, began = len(self.metrics), time.monotonic()
-        result = stages.to_host(devices.gather_arrays(function()))
+        result = function()
+        return self._store(name, result, time.monotonic() - began, first_row)
+
+    def stages(
+        self, functions: Mapping[str, Callable[[], Any]], *, label: str = "stages"
+    ) -> dict[str, Any]:
+        """Returns what `stage` returns for each, so that one compiles while another one runs.
+
+        Threads call them. Several devices or processes take them one after the other: these have
+        to agree on the order.
+
+        Args:
+          functions: By name, independent of each other, the longest first. They may neither log
+            nor show progress, and run compiled programs `with run.exclusive`.
+          label: What the progress bar calls them.
+
+        Returns:
+          The results in the order of `functions`.
+        """
+        for name in functions:
+            self._claim_name(name)
+        found = {name: self._stored(name) for name in functions}
+        results = {name: stored.result for name, stored in found.items() if stored is not None}
+        missing = {name: functions[name] for name in functions if name not in results}
+        self.resumes_from(f"the first of {label} that is not done")
+        alone = self.mesh.size == 1 and jax.process_count() == 1
+        with self.progress(label, len(functions), start=len(results)) as bar:
+            for name, result, seconds in side_by_side(missing, None if alone else 1):
+                results[name] = self._store(name, result, seconds, len(self.metrics))
+                bar.advance(note=name)
+        return {name: results[name] for name in functions}
+
+    def _stored(self, name: str) -> Stored | None:
+        directory = self.workdir / "stages"
+        if devices.on_main_process(lambda: self._has_stage(directory, name)):
+            return stages.read(directory, name)
+        return None
+
+    def _store(self, name: str, result: Any, seconds: float, first_row: int) -> Any:
+        found = stages.to_host(devices.gather_arrays(result))
         self.metrics.flush(sync=True)
         if self.is_main:
-            stages.write(directory, name, result, len(self.metrics) - first_row)
-            self.record_time(stage=name, seconds=time.monotonic() - began)
+            stages.write(self.workdir / "stages", name, found, len(self.metrics) - first_row)
+            self.record_time(stage=name, seconds=seconds)
         devices.wait_for_all("stage ends")
-        return result
+        return found
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Appends one JSON line to `metrics.jsonl`; the values may not depend on the clock."""

@@ -118,6 +118,8 @@ def test_bootstrap_interval():
     assert median.low < median.value < median.high
     with pytest.raises(ValueError, match="no replicate"):
         runner.bootstrap_interval([], seed=0)
+    never = runner.bootstrap_interval([1.0, 2.0, 3.0, np.inf, np.inf], np.median, seed=0)
+    assert never.value == 3 and never.low < 3 and never.high == np.inf
 
 
 def test_wilson_interval():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from typing import NamedTuple
 
 import jax
@@ -221,6 +222,29 @@ def test_a_stage_is_computed_once_and_read_back_the_same(tmp_path):
             assert type(result[name]) is type(RESULT[name]), name
             assert result[name].dtype == RESULT[name].dtype, name
             np.testing.assert_array_equal(result[name], RESULT[name])
+
+
+def test_stages_side_by_side_are_computed_once_and_in_threads(tmp_path):
+    meet = threading.Barrier(2, timeout=30)
+
+    def waits(value):
+        meet.wait()  # in vain if the other one is not called at the same time
+        return {"x": np.full(2, value)}
+
+    def fails():
+        raise ValueError("no result")
+
+    with open_run(tmp_path) as run:
+        both = {"a": lambda: waits(1), "b": lambda: waits(2)}
+        assert [result["x"][0] for result in run.stages(both).values()] == [1, 2]
+    with open_run(tmp_path) as run, pytest.raises(ValueError, match="no result"):
+        run.stages({"a": lambda: pytest.fail("computed twice"), "c": fails})
+    with open_run(tmp_path) as run:
+        never = {name: lambda: pytest.fail("computed twice") for name in ("b", "a")}
+        found = run.stages(never | {"c": lambda: {"x": np.array([3])}})
+        assert {name: result["x"][0] for name, result in found.items()} == {"b": 2, "a": 1, "c": 3}
+        with pytest.raises(ValueError, match="'c' comes twice"):
+            run.stages({"c": fails})
 
 
 @pytest.mark.parametrize("file", ["s.npz", "s.json"])
