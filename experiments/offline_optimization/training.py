@@ -31,6 +31,8 @@ class Plan(NamedTuple):
         record_every: steps between records of the ascent.
         generations: of CMA-ES.
         population: of CMA-ES.
+        evaluations: of the surrogate by Bayesian optimisation.
+        at_once: how many of them it chooses at once.
         rounds: of CbAS.
         slope: of the network's leaky ReLU.
     """
@@ -49,6 +51,8 @@ class Plan(NamedTuple):
     record_every: int
     generations: int
     population: int
+    evaluations: int
+    at_once: int
     rounds: int
     slope: float
 
@@ -64,7 +68,7 @@ def plan_of(config, optimizer: str) -> Plan:
         The plan.
 
     Raises:
-        UserError: the records do not divide the steps.
+        UserError: the records do not divide the steps, or batches the evaluations.
     """
     surrogate, search = config.surrogate, config.search
     conservative = optimizer == CONSERVATIVE
@@ -73,6 +77,11 @@ def plan_of(config, optimizer: str) -> Plan:
         raise runner.UserError(
             f"{climb.steps} steps of a search are no multiple of "
             f"config.search.record_every={search.record_every}"
+        )
+    if search.evaluations % search.at_once:
+        raise runner.UserError(
+            f"config.search.evaluations={search.evaluations} is no multiple of "
+            f"config.search.at_once={search.at_once}"
         )
     return Plan(
         hidden=tuple(surrogate.hidden),
@@ -89,6 +98,8 @@ def plan_of(config, optimizer: str) -> Plan:
         record_every=search.record_every,
         generations=search.generations,
         population=search.population,
+        evaluations=search.evaluations,
+        at_once=search.at_once,
         rounds=search.rounds,
         slope=0.0 if conservative else surrogate.slope,
     )
