@@ -82,7 +82,8 @@ def _propose(plan: Plan, optimizer: str, score: Callable, predict: Callable, tas
         return optimize.surrogate_bayesian_optimization(
             key,
             score,
-            start,
+            task.best(plan.observed),
+            proposals=plan.proposals,
             evaluations=plan.evaluations,
             batch_size=plan.at_once,
             **_finite(bounds, task),

@@ -116,11 +116,23 @@ def test_methods_of_the_configuration():
         "ignite",
     ]
     assert found[0].multiplier == 0 and found[3].rate == 0 < found[4].rate
-    for key, value, fault in (("steps", 15, "15 steps"), ("evaluations", 63, "evaluations=63")):
+    config = get_config("desk")
+    config.search.steps = 15
+    with pytest.raises(runner.UserError, match="no multiple"):
+        training.plan_of(config, "gradient_ascent")
+
+
+def test_sizes_of_bayesian_optimisation_fit():
+    for size in ("desk", "full"):
+        training.check_evaluations(get_config(size))
+    for change, fault in (
+        ({"at_once": 7}, "evaluations=96 is no multiple of config.search.at_once=7"),
+        ({"proposals": 161}, r"proposals=161 is more than observed and evaluations, 64 \+ 96"),
+    ):
         config = get_config("desk")
-        config.search[key] = value
-        with pytest.raises(runner.UserError, match=f"{fault}.* no multiple"):
-            training.plan_of(config, "gradient_ascent")
+        config.search.update(change)
+        with pytest.raises(runner.UserError, match=fault):
+            training.check_evaluations(config)
 
 
 def _arm(sharpness, best, error, seeds=8):
@@ -157,7 +169,8 @@ def test_bayesian_optimisation_of_symbols_takes_the_range_of_the_data():
     x = jax.random.randint(jax.random.key(0), (20, 3), 0, 3).at[:, 2].set(1)
     task = optimize.offline_task(x, x.sum(1).astype(jnp.float32), lambda x: x.sum(1), vocabulary=3)
     name = "bayesian_optimization"
-    sizes = {"hidden": (8,), "epochs": 1, "proposals": 6, "evaluations": 4, "at_once": 2}
+    sizes = {"hidden": (8,), "epochs": 1, "proposals": 6}
+    sizes |= {"observed": 5, "evaluations": 4, "at_once": 2}
     plan = training.plan_of(get_config("desk"), name)._replace(**sizes)
     tasks, keys = training.stack([task]), jax.random.split(jax.random.key(1), (1, 1))
     parameters, _ = training.train(tasks, keys, jnp.array([0.0, 0.0, 0.0, 0.2]), plan)
