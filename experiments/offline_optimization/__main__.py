@@ -9,7 +9,15 @@ from importlib.util import find_spec
 from absl import flags
 
 from experiments import runner
-from experiments.offline_optimization import arms, black_boxes, datasets, ledger, names, pictures
+from experiments.offline_optimization import (
+    arms,
+    black_boxes,
+    datasets,
+    ledger,
+    names,
+    pictures,
+    training,
+)
 from experiments.offline_optimization.config import get_config
 
 _OPTIMIZER = flags.DEFINE_enum(
@@ -87,8 +95,11 @@ def main(run: runner.Run) -> None:
         raise runner.UserError("--task and --dataset_dir go together")
     if _SCORER.value is not None and _TASK.value is None:
         raise runner.UserError("--scorer needs --task and --dataset_dir")
-    if names.CMA_ES in (_OPTIMIZER.value, *run.config.compared) and not find_spec("evosax"):
+    searching = (_OPTIMIZER.value, *run.config.compared)
+    if names.CMA_ES in searching and not find_spec("evosax"):
         raise runner.UserError('CMA-ES needs evosax: pip install "infojax[optimize]"')
+    if names.BAYESIAN_OPTIMIZATION in searching:
+        training.check_evaluations(run.config)
     if _TASK.value is not None:
         task = datasets.load(_DATASET_DIR.value, _TASK.value, _SCORER.value)
         problems = [(_TASK.value, [task] * run.config.seeds)]

@@ -45,6 +45,11 @@ def get_config(size: str) -> ml_collections.ConfigDict:
             "ensemble": 5 if full else 3,
             "generations": 100 if full else 50,
             "population": 16,
+            # Of Bayesian optimisation, as design-baselines has them at full size. A round costs
+            # with the third power of all its points, and there are evaluations / at_once rounds.
+            "observed": 500 if full else 64,
+            "evaluations": 320 if full else 96,
+            "at_once": 32 if full else 8,
             "rounds": 10,
         }
     )

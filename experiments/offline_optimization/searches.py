@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from experiments.offline_optimization.names import (
+    BAYESIAN_OPTIMIZATION,
     CBAS,
     CMA_ES,
     ENSEMBLE_MINIMUM,
@@ -47,6 +48,15 @@ def _path(plan: Plan, score: Callable, task: OfflineTask) -> jax.Array:
     return jnp.concatenate([start[None], path])
 
 
+def _finite(bounds: dict[str, jax.Array], task: OfflineTask) -> dict[str, jax.Array]:
+    """The range of the data where there are no bounds; 1 for a feature that is constant."""
+    x = task.normalize(task.x)
+    low, high = bounds["lower"], bounds["upper"]
+    low = jnp.where(jnp.isfinite(low), low, jnp.min(x, 0))
+    high = jnp.where(jnp.isfinite(high), high, jnp.max(x, 0))
+    return {"lower": low, "upper": jnp.where(high > low, high, low + 1)}
+
+
 def _propose(plan: Plan, optimizer: str, score: Callable, predict: Callable, task, key):
     """The designs that a search looks at last, (records, N, F)."""
     lower, upper = task.bounds()
@@ -68,6 +78,16 @@ def _propose(plan: Plan, optimizer: str, score: Callable, predict: Callable, tas
     if optimizer == CMA_ES:
         sizes = {"generations": plan.generations, "population": plan.population}
         return optimize.cma_es(key, score, start, **sizes, **bounds).points[None]
+    if optimizer == BAYESIAN_OPTIMIZATION:
+        return optimize.surrogate_bayesian_optimization(
+            key,
+            score,
+            task.best(plan.observed),
+            proposals=plan.proposals,
+            evaluations=plan.evaluations,
+            batch_size=plan.at_once,
+            **_finite(bounds, task),
+        ).points[None]
     if optimizer == CBAS:
         x, y = task.normalize(task.x), task.normalize_y(task.y)
         return optimize.conditioning_by_adaptive_sampling(

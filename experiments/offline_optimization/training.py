@@ -31,6 +31,9 @@ class Plan(NamedTuple):
         record_every: steps between records of the ascent.
         generations: of CMA-ES.
         population: of CMA-ES.
+        observed: designs of the data that Bayesian optimisation knows.
+        evaluations: of the surrogate by Bayesian optimisation.
+        at_once: how many of them it chooses at once.
         rounds: of CbAS.
         slope: of the network's leaky ReLU.
     """
@@ -49,6 +52,9 @@ class Plan(NamedTuple):
     record_every: int
     generations: int
     population: int
+    observed: int
+    evaluations: int
+    at_once: int
     rounds: int
     slope: float
 
@@ -89,9 +95,34 @@ def plan_of(config, optimizer: str) -> Plan:
         record_every=search.record_every,
         generations=search.generations,
         population=search.population,
+        observed=search.observed,
+        evaluations=search.evaluations,
+        at_once=search.at_once,
         rounds=search.rounds,
         slope=0.0 if conservative else surrogate.slope,
     )
+
+
+def check_evaluations(config) -> None:
+    """Checks the sizes of Bayesian optimisation, before anything is trained.
+
+    Args:
+        config: of the run.
+
+    Raises:
+        UserError: they do not fit.
+    """
+    search = config.search
+    if search.evaluations % search.at_once:
+        raise runner.UserError(
+            f"config.search.evaluations={search.evaluations} is no multiple of "
+            f"config.search.at_once={search.at_once}"
+        )
+    if search.proposals > search.observed + search.evaluations:
+        raise runner.UserError(
+            f"config.search.proposals={search.proposals} is more than observed and evaluations, "
+            f"{search.observed} + {search.evaluations}"
+        )
 
 
 def hidden(oracle: Any) -> Any:

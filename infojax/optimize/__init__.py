@@ -27,7 +27,9 @@ from infojax.optimize.search_trace import SearchTrace
 from infojax.optimize.searchers import SearchResult, cma_es, gradient_ascent
 from infojax.optimize.sharpness import SharpnessTerms, ignite_gradient, surrogate_sharpness
 from infojax.optimize.sobol import sobol_points
-from infojax.optimize.surrogate_fitting import SurrogateFit, fit_surrogate
+from infojax.optimize.surrogate_fitting import fit_surrogate
+from infojax.optimize.surrogate_search import surrogate_bayesian_optimization
+from infojax.optimize.surrogate_training import SurrogateFit
 from infojax.optimize.surrogates import (
     GaussianSurrogate,
     ensemble_prediction,
@@ -71,5 +73,6 @@ __all__ = [
     "save_search",
     "sobol_points",
     "start_search",
+    "surrogate_bayesian_optimization",
     "surrogate_sharpness",
 ]

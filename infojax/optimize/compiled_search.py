@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Key
 
 from infojax import checks
+from infojax.numerics import gated
 from infojax.optimize import acquisition as acquisition_functions
 from infojax.optimize import gaussian_process
 from infojax.optimize.box_search import box, maximize_acquisition
@@ -29,7 +30,7 @@ from infojax.optimize.search_model import (
     fit_model,
     write,
 )
-from infojax.optimize.search_plan import Bench, checked_plan
+from infojax.optimize.search_plan import Bench, Plan, checked_initial_points, checked_plan
 from infojax.optimize.search_rules import BLIND, Rule, limits_at, rule_entry
 from infojax.optimize.search_trace import SearchTrace
 from infojax.optimize.sobol import sobol_points
@@ -78,7 +79,9 @@ def _recommend(key: jax.Array, model: SearchModel, effort: Effort) -> Float[Arra
     return top
 
 
-def _blind_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array, jax.Array]:
+def _blind_search(
+    key: jax.Array, bench: Bench, first: jax.Array | None
+) -> tuple[Evaluations, jax.Array, jax.Array]:
     """All points at once, by a rule that looks at nothing."""
     plan, shape = bench.plan, (bench.plan.evaluations, bench.limits.shape[0])
     dtype = bench.limits.dtype
@@ -87,18 +90,24 @@ def _blind_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array,
         unit = sobol_points(key_points, *shape).astype(dtype)
     else:
         unit = jax.random.uniform(key_points, shape, dtype)
+    if first is not None:
+        unit = jnp.concatenate([first, unit[: len(unit) - len(first)]])
     values, limits = bench.evaluate(key_values, unit)
     data = write(empty(*shape, limits.shape[1], dtype), 0, unit, values, limits)
     incumbents = _best_so_far(data)
     return data, incumbents, incumbents[-1]
 
 
-def _model_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array, jax.Array]:
+def _model_search(
+    key: jax.Array, bench: Bench, first: jax.Array | None
+) -> tuple[Evaluations, jax.Array, jax.Array]:
     """Fit, maximise, evaluate, append; every step is the same compiled code."""
     plan, dimensions, dtype = bench.plan, bench.limits.shape[0], bench.limits.dtype
     entry, capacity = rule_entry(plan.acquisition), plan.evaluations
     key_first, key_values, key_steps, key_last = jax.random.split(key, 4)
-    unit = sobol_points(key_first, plan.initial, dimensions).astype(dtype)
+    unit = first
+    if unit is None:
+        unit = sobol_points(key_first, plan.initial, dimensions).astype(dtype)
     values, limits = bench.evaluate(key_values, unit)
     data = write(empty(capacity, dimensions, limits.shape[1], dtype), 0, unit, values, limits)
 
@@ -115,9 +124,9 @@ def _model_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array,
             effort=plan.effort,
         )
         values, limits = bench.evaluate(keys[1], unit)
-        first = plan.initial + index * plan.batch_size
+        row = plan.initial + index * plan.batch_size
         incumbent = model.evaluations.points[best_mean(model)[0]] if plan.noisy else None
-        return write(data, first, unit, values, limits), incumbent
+        return write(data, row, unit, values, limits), incumbent
 
     rounds = (capacity - plan.initial) // plan.batch_size
     items = jnp.arange(rounds), jax.random.split(key_steps, (rounds, 2))
@@ -143,10 +152,24 @@ def _model_search(key: jax.Array, bench: Bench) -> tuple[Evaluations, jax.Array,
     return data, incumbents, _recommend(key_box, model, plan.effort)
 
 
-def _search(key: jax.Array, limits: jax.Array, plan) -> SearchTrace:
+def traced_search(
+    key: jax.Array, limits: jax.Array, first: jax.Array | None, plan: Plan
+) -> SearchTrace:
+    """A search in the program that calls it.
+
+    Args:
+        key: a random key.
+        limits: the bounds, (D, 2).
+        first: points of the unit cube that are evaluated first, as many as the plan says; Sobol
+            points if None.
+        plan: of `checked_plan`.
+
+    Returns:
+        The search.
+    """
     bench = Bench(plan, limits)
     blind = isinstance(plan.acquisition, str) and plan.acquisition in BLIND
-    data, incumbents, recommended = (_blind_search if blind else _model_search)(key, bench)
+    data, incumbents, recommended = (_blind_search if blind else _model_search)(key, bench, first)
     values = data.values if plan.maximize else -data.values
     return SearchTrace(
         points=bench.place(data.points),
@@ -159,19 +182,19 @@ def _search(key: jax.Array, limits: jax.Array, plan) -> SearchTrace:
 
 
 @functools.partial(jax.jit, static_argnames="plan")
-def _one(key, limits, plan) -> SearchTrace:
-    return _search(key, limits, plan)
+def _one(key, limits, first, plan) -> SearchTrace:
+    return traced_search(key, limits, first, plan)
 
 
 @functools.partial(jax.jit, static_argnames=("plan", "mesh"))
-def _many(keys, limits, plan, mesh: Mesh | None) -> SearchTrace:
-    run = jax.vmap(functools.partial(_search, plan=plan), (0, None))
+def _many(keys, limits, first, plan, mesh: Mesh | None) -> SearchTrace:
+    run = jax.vmap(functools.partial(traced_search, plan=plan), (0, None, None))
     if mesh is not None:
-        spread = PartitionSpec(AXIS)
+        spread, same = PartitionSpec(AXIS), PartitionSpec()
         run = jax.shard_map(
-            run, mesh=mesh, in_specs=(spread, PartitionSpec()), out_specs=spread, check_vma=False
+            run, mesh=mesh, in_specs=(spread, same, same), out_specs=spread, check_vma=False
         )
-    return run(keys, limits)
+    return run(keys, limits, first)
 
 
 def _demand_values(trace: SearchTrace, drop_failed: bool) -> None:
@@ -204,6 +227,7 @@ def bayesian_optimization(
     maximize: bool,
     evaluations: int,
     initial: int | None = None,
+    initial_points: ArrayLike | None = None,
     batch_size: int = 1,
     acquisition: str | Rule = "log_expected_improvement",
     constraints: Callable[[Array, Float[Array, " D"]], Array] | None = None,
@@ -219,10 +243,11 @@ def bayesian_optimization(
 ) -> SearchTrace:
     r"""Searches a box for the optimum of an expensive function, as one compiled program.
 
-    After `initial` scrambled Sobol points each round fits a Gaussian process to all values
-    (inputs on the unit cube, values standardised), takes the point $\arg\max_x \alpha(x)$ of the
-    acquisition function and evaluates it. All arrays have room for all evaluations, so that every
-    round is the same code; a vector of keys runs replicates side by side.
+    After `initial` scrambled Sobol points, or points of your own, each round fits a Gaussian
+    process to all values (inputs on the unit cube, values standardised), takes the point
+    $\arg\max_x \alpha(x)$ of the acquisition function and evaluates it. All arrays have room for
+    all evaluations, so that every round is the same code; a vector of keys runs replicates side by
+    side.
 
     Args:
         key: a random key, or one for each of R replicates.
@@ -234,6 +259,9 @@ def bayesian_optimization(
         evaluations: how many in all.
         initial: how many before the first model; 2 (D + 1) by default, and what is left over by
             batches.
+        initial_points: points to evaluate first in place of the Sobol points, (I, D) inside the
+            bounds; `initial` is then I, and may be left out. They may be traced, and are the same
+            for all replicates; what is evaluated is equal to them up to rounding.
         batch_size: how many points a round chooses, Q.
         acquisition: a name, or a rule: a function of a random key and a `SearchModel` that returns
             a function of a point of the unit cube, to be maximised. Names: expected_improvement,
@@ -262,7 +290,9 @@ def bayesian_optimization(
     Raises:
         TypeError: an argument of a wrong type.
         ValueError: bounds that are not finite or not ordered, numbers that do not fit, an unknown
-            acquisition or kernel, a value that is not finite.
+            acquisition or kernel, a value that is not finite, initial points of another shape or
+            outside the bounds (in traced code told under `checkify.checkify`; everything is NaN
+            where unchecked).
 
     Reference:
         Frazier, "A Tutorial on Bayesian Optimization", 2018, arXiv 1807.02811, algorithm 1.
@@ -278,6 +308,10 @@ def bayesian_optimization(
         True
     """
     limits = box(bounds)
+    first, valid = None, None
+    if initial_points is not None:
+        first, valid = checked_initial_points(initial_points, initial, limits)
+        initial = len(first)
     plan = checked_plan(
         limits.shape[0],
         objective,
@@ -298,10 +332,13 @@ def bayesian_optimization(
     if mesh is not None:
         _check_mesh(mesh, keys)
     if keys.ndim:
-        trace = _many(keys, limits, plan, mesh)
+        trace = _many(keys, limits, first, plan, mesh)
     else:
         # Within a larger program a rule may depend on what is traced there.
-        trace = (_one if checks.is_concrete(keys) else _search)(keys, limits, plan)
+        alone = checks.is_concrete(keys, *([] if first is None else [first]))
+        trace = (_one if alone else traced_search)(keys, limits, first, plan)
+    if valid is not None:
+        trace = jax.tree.map(lambda leaf: gated(leaf, valid), trace)
     _demand_values(trace, drop_failed)
     return trace
 

@@ -13,18 +13,10 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from infojax import checks
-from infojax.numerics import gated
 from infojax.optimize.searchers import gradient_ascent
 from infojax.optimize.sharpness import non_negative
-from infojax.optimize.surrogate_fitting import (
-    Regularize,
-    SurrogateFit,
-    mean_function,
-    new_surrogate,
-    observations,
-    of_ignite,
-    scan_minibatches,
-)
+from infojax.optimize.surrogate_fitting import observations
+from infojax.optimize.surrogate_training import Regularize, SurrogateFit, train_surrogate
 
 
 @functools.partial(
@@ -172,57 +164,44 @@ def fit_conservative(
             raise ValueError(f"{name} must be positive and finite; got {number!r}.")
     if not (math.isfinite(alpha_rate) and alpha_rate >= 0):
         raise ValueError(f"alpha_rate must be at least 0 and finite; got {alpha_rate!r}.")
-    init_key, train_key = jax.random.split(key)
-    structure, parameters = new_surrogate(init_key, x.shape[1], x.dtype, hidden=hidden, slope=slope)
-    mean = mean_function(structure)
-    optimizer = optax.adam(learning_rate)
-    if regularize is not None:
-        optimizer = regularize(optimizer, mean)
-    optimizer, dual = optax.with_extra_args_support(optimizer), optax.adam(alpha_rate)
+    dual = optax.adam(alpha_rate)
     climb = functools.partial(
         gradient_ascent,
         steps=checks.positive_integer("particle_steps", particle_steps),
         learning_rate=rate,
     )
 
-    def step(state, rows, _):
-        parameters, moments, log_alpha, dual_moments = state
-        inputs, targets = x[rows], y[rows]
+    def descend(predict, parameters, beside, rows, _):
+        log_alpha, moments = beside
+        inputs, targets, weight = x[rows], y[rows], jnp.exp(log_alpha)
+
+        def mean(parameters, inputs):
+            return predict(parameters, inputs)[0]
+
         ends = climb(functools.partial(mean, parameters), inputs).points
 
         def objective(parameters):
-            weight = jnp.exp(log_alpha)
             loss, over = conservative_loss(mean, parameters, inputs, targets, ends, weight)
             return loss, (loss - weight * over, over)
 
         gradient, (error, over) = jax.grad(objective, has_aux=True)(parameters)
-        updates, moments = optimizer.update(gradient, moments, parameters, batch=inputs)
         # Ascent: alpha rises while the overestimation is above its limit.
-        slope_of_alpha = jnp.exp(log_alpha) * (overestimation_limit - over)
-        change, dual_moments = dual.update(slope_of_alpha, dual_moments)
-        told = (error, *of_ignite(moments, error.dtype), jnp.exp(log_alpha))
-        state = (
-            optax.apply_updates(parameters, updates),
-            moments,
-            optax.apply_updates(log_alpha, change),
-            dual_moments,
-        )
-        return state, told
+        change, moments = dual.update(weight * (overestimation_limit - over), moments)
+        beside = optax.apply_updates(log_alpha, change), moments
+        return (error, gradient), (beside, weight)
 
     log_alpha = jnp.asarray(math.log(alpha), x.dtype)
-    (parameters, *_), (errors, sharpness, multipliers, alphas) = scan_minibatches(
-        train_key,
-        x.shape[0],
-        checks.positive_integer("batch_size", batch_size),
-        checks.positive_integer("epochs", epochs),
-        step,
-        (parameters, optimizer.init(parameters), log_alpha, dual.init(log_alpha)),
+    fit, alphas = train_surrogate(
+        key,
+        x,
+        descend,
+        (log_alpha, dual.init(log_alpha)),
+        valid=valid,
+        hidden=hidden,
+        slope=slope,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        regularize=regularize,
     )
-    fit = SurrogateFit(
-        parameters=jax.tree.map(lambda leaf: gated(leaf, valid), parameters),
-        losses=gated(jnp.mean(errors, 1), valid),
-        sharpness=sharpness[:, -1],
-        multipliers=multipliers[:, -1],
-        structure=structure,
-    )
-    return ConservativeFit(fit, alphas[:, -1])
+    return ConservativeFit(fit, alphas)

@@ -59,7 +59,10 @@ def checked_effort(effort: Effort) -> Effort:
 
 
 def _highest(key, model: SearchModel, value, effort: Effort, copies: int) -> jax.Array:
-    """The maximiser of an acquisition of `copies` points, in the unit cube."""
+    """The maximiser of an acquisition of `copies` points, in the unit cube.
+
+    Batches around each incumbent are candidates as well: in many dimensions no even batch is near.
+    """
     incumbents = best_points(model.evaluations, _INCUMBENTS)
     dimensions = incumbents.shape[1]
     cube = jnp.tile(jnp.array([0.0, 1.0], incumbents.dtype), (dimensions * copies, 1))
@@ -70,7 +73,7 @@ def _highest(key, model: SearchModel, value, effort: Effort, copies: int) -> jax
         raw=effort.raw,
         starts=effort.starts,
         steps=effort.steps,
-        incumbents=incumbents if copies == 1 else None,
+        incumbents=jnp.tile(incumbents, (1, copies)),
     )
     return point
 

@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from infojax import checks
 from infojax.optimize.gaussian_process.parameters import Kernel, checked_kernel
 from infojax.optimize.proposals import Effort, checked_effort
 from infojax.optimize.search_rules import BLIND, Rule, rule_entry
+from infojax.optimize.search_settings import SAME
 
 
 class Plan(NamedTuple):
@@ -118,6 +120,43 @@ def checked_plan(
         kernel,
         checked_effort(effort),
     )
+
+
+def checked_initial_points(
+    points: ArrayLike, initial: int | None, limits: Float[Array, "D 2"]
+) -> tuple[Float[Array, "I D"], Bool[Array, ""]]:
+    """Takes an argument `initial_points`.
+
+    Args:
+        points: what came, (I, D) in the user's coordinates.
+        initial: how many evaluations are to be made before the first model, None for I.
+        limits: the bounds, (D, 2).
+
+    Returns:
+        The points in the unit cube, and whether all are valid.
+
+    Raises:
+        TypeError: they are not real.
+        ValueError: a wrong shape, another number than `initial`, or, where concrete, a point that
+            is not finite or outside.
+    """
+    array = checks.real_array("initial_points", points)
+    if array.ndim != 2 or array.shape[1] != len(limits) or not len(array):
+        raise ValueError(
+            f"initial_points must have shape (I, {len(limits)}), a point a row; "
+            f"got shape {array.shape}."
+        )
+    if initial is not None and initial != len(array):
+        raise ValueError(
+            f"initial must be the number of initial_points, {len(array)}, or None; got {initial!r}."
+        )
+    array = array.astype(limits.dtype)
+    finite = checks.check_real("initial_points", array, jnp.isfinite(array), "finite")
+    low, width = limits[:, 0], limits[:, 1] - limits[:, 0]
+    unit = (array - low) / width
+    inside = (unit >= -SAME) & (unit <= 1 + SAME)
+    checks.check_real("initial_points", array, inside, "inside the bounds")
+    return jnp.clip(unit, 0, 1), jnp.all(finite & inside)
 
 
 class Bench(NamedTuple):

@@ -21,6 +21,7 @@ TESTED_ELSEWHERE = (
     "offline_task",
     "reinforce",
     "reinforce_categorical",
+    "surrogate_bayesian_optimization",
 )
 _ONE = np.array([0.5])
 _NAN = np.array([np.nan])

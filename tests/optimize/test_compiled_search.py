@@ -51,6 +51,23 @@ def test_replicates_find_the_minimum_and_repeat_themselves():
     np.testing.assert_array_equal(run(keys).points, trace.points)
 
 
+def test_points_of_ones_own_come_first():
+    """Before those of a rule that looks at nothing; before a model's in `test_a_batch_at_once`."""
+    mine, keys = jnp.array([[1.5], [-0.6], [2.0]]), jax.random.split(jax.random.key(0), 2)
+    for name in ("random", "sobol"):
+        search = functools.partial(_search, acquisition=name)
+        others, eager = search(keys).points, search(keys, initial_points=mine, initial=3).points
+        np.testing.assert_allclose(eager[:, :3], jnp.stack([mine, mine]), atol=1e-6)
+        np.testing.assert_array_equal(eager[:, 3:], others[:, :7])
+    traced = jax.jit(lambda keys, points: search(keys, initial_points=points))
+    np.testing.assert_allclose(traced(keys, mine).points, eager, atol=1e-6)
+    alone = traced(keys[0], mine)
+    np.testing.assert_allclose(alone.points, eager[0], atol=1e-6)
+    # What is not valid and not checked leaves nothing that could be taken for a result.
+    outside = traced(keys[0], mine.at[1].set(3.0))
+    assert all(np.isnan(leaf).all() for leaf in jax.tree.leaves(outside))
+
+
 def test_noise_constraints_and_batches_at_once():
     def noisy(key, x):
         return _wave(key, x) + 0.05 * jax.random.normal(key)
@@ -159,11 +176,12 @@ def test_a_batch_at_once():
         _search,
         acquisition="q_expected_improvement",
         evaluations=10,
-        initial=4,
         batch_size=3,
         maximize=True,
     )
-    trace = _compiled(search)(jax.random.key(0))
+    mine = jnp.array([[-1.9], [-0.7], [0.1], [1.2]])
+    trace = _compiled(lambda points: search(jax.random.key(0), initial_points=points))(mine)
+    np.testing.assert_allclose(trace.points[:4], mine, atol=1e-6)
     rounds = np.sort(np.asarray(trace.points[4:, 0]).reshape(2, 3), 1)
     assert np.diff(rounds, axis=1).min() > 1e-3
     # The maximum is near 2 or .6; the search came near to it.
@@ -237,6 +255,17 @@ def test_the_rise_of_lines_is_near_the_exact_one():
         ({"objective": lambda key, x: x}, ValueError, "objective must return one number"),
         ({"mesh": 1}, ValueError, 'mesh must be a Mesh with an axis "replicate"'),
         ({"raw": 0}, ValueError, "raw"),
+        ({"initial_points": [0.5]}, ValueError, r"initial_points must have shape \(I, 1\)"),
+        ({"initial_points": np.zeros((0, 1))}, ValueError, "initial_points must have shape"),
+        ({"initial_points": "here"}, TypeError, "initial_points must be an array"),
+        (
+            {"initial_points": [[0.0], [2.5]]},
+            ValueError,
+            r"bounds; got initial_points\[1, 0\] = 2.5",
+        ),
+        ({"initial_points": [[np.nan]]}, ValueError, "initial_points must be finite"),
+        ({"initial_points": [[0.0]], "initial": 2}, ValueError, "number of initial_points, 1"),
+        ({"initial_points": np.zeros((11, 1))}, ValueError, "evaluations must be initial plus"),
     ],
 )
 def test_mistakes(keywords, error, pattern):

@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 
 from experiments import runner
-from experiments.offline_optimization import arms, black_boxes, datasets, ledger, training
+from experiments.offline_optimization import (
+    arms,
+    black_boxes,
+    datasets,
+    ledger,
+    searches,
+    training,
+)
 from experiments.offline_optimization.config import get_config
+from infojax import optimize
 from tests.experiments.runner import children
 
 _MODULE = "experiments.offline_optimization"
@@ -114,6 +122,19 @@ def test_methods_of_the_configuration():
         training.plan_of(config, "gradient_ascent")
 
 
+def test_sizes_of_bayesian_optimisation_fit():
+    for size in ("desk", "full"):
+        training.check_evaluations(get_config(size))
+    for change, fault in (
+        ({"at_once": 7}, "evaluations=96 is no multiple of config.search.at_once=7"),
+        ({"proposals": 161}, r"proposals=161 is more than observed and evaluations, 64 \+ 96"),
+    ):
+        config = get_config("desk")
+        config.search.update(change)
+        with pytest.raises(runner.UserError, match=fault):
+            training.check_evaluations(config)
+
+
 def _arm(sharpness, best, error, seeds=8):
     noise = np.linspace(-0.01, 0.01, seeds)
     values = np.broadcast_to(best + noise[:, None, None], (seeds, 2, 5)) - np.arange(5.0)
@@ -142,6 +163,30 @@ def test_claims_follow_the_numbers():
     assert not any(claim.holds for claim in bad.values())
     assert [row["percentile"] for row in worse] == 2 * [100, 80, 50]
     assert worse[0]["change"] == pytest.approx(-1)
+
+
+def test_bayesian_optimisation_of_symbols_takes_the_range_of_the_data():
+    x = jax.random.randint(jax.random.key(0), (20, 3), 0, 3).at[:, 2].set(1)
+    task = optimize.offline_task(x, x.sum(1).astype(jnp.float32), lambda x: x.sum(1), vocabulary=3)
+    name = "bayesian_optimization"
+    sizes = {"hidden": (8,), "epochs": 1, "proposals": 6}
+    sizes |= {"observed": 5, "evaluations": 4, "at_once": 2}
+    plan = training.plan_of(get_config("desk"), name)._replace(**sizes)
+    tasks, keys = training.stack([task]), jax.random.split(jax.random.key(1), (1, 1))
+    parameters, _ = training.train(tasks, keys, jnp.array([0.0, 0.0, 0.0, 0.2]), plan)
+    # Without optimisation: the program runs once.
+    search = jax.jit(
+        searches.search.__wrapped__,
+        static_argnames=("optimizer", "plan"),
+        compiler_options={"xla_backend_optimization_level": 0},
+    )
+    found = search(parameters, tasks, keys[0], optimizer=name, plan=plan)
+    assert found["path"].shape == (1, 1, 6, 9) and np.isfinite(found["sharpness"]).all()
+    z = task.normalize(x)
+    # Features that are constant may move by 1.
+    high = jnp.where(z.max(0) > z.min(0), z.max(0), z.min(0) + 1)
+    assert np.all((found["path"] >= z.min(0) - 1e-5) & (found["path"] <= high + 1e-5))
+    assert np.all(np.diff(found["predicted"][0, 0]) <= 0)
 
 
 def _save(folder, **files):
