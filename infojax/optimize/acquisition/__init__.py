@@ -18,7 +18,6 @@ from infojax.optimize.acquisition.continuous_knowledge import (
 )
 from infojax.optimize.acquisition.entropy_search import (
     entropy_search_discrete,
-    predictive_entropy_search,
     predictive_entropy_search_discrete,
 )
 from infojax.optimize.acquisition.environments import (
@@ -43,6 +42,10 @@ from infojax.optimize.acquisition.max_values import (
 from infojax.optimize.acquisition.maximum_gains import (
     expected_maximum_gain,
     knowledge_gradient_discrete,
+)
+from infojax.optimize.acquisition.predictive_entropy import (
+    predictive_entropy_search,
+    sample_maximizers,
 )
 
 __all__ = [
@@ -70,6 +73,7 @@ __all__ = [
     "probability_of_improvement",
     "q_expected_improvement",
     "q_knowledge_gradient",
+    "sample_maximizers",
     "simulated_knowledge_gradient",
     "upper_confidence_bound",
 ]

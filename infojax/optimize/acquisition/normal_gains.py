@@ -135,9 +135,7 @@ def _(primals, tangents):
     return log_normal_gain(u), log_normal_slope(u) * tangent
 
 
-def _standardised(
-    difference: jax.Array, std: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _standardised(difference: jax.Array, std: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Where there is any spread, the deviation (1 where it is 0), and the quotient by it."""
     spread = std > 0
     scale = jnp.where(spread, std, 1)
