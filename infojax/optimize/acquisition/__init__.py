@@ -5,6 +5,7 @@ from infojax.optimize.acquisition.batches import (
     q_expected_improvement,
     q_knowledge_gradient,
 )
+from infojax.optimize.acquisition.constrained_knowledge import constrained_knowledge_gradient
 from infojax.optimize.acquisition.constraints import (
     best_feasible,
     constrained_expected_improvement,
@@ -52,6 +53,7 @@ __all__ = [
     "best_feasible",
     "constant_liar",
     "constrained_expected_improvement",
+    "constrained_knowledge_gradient",
     "entropy_search_discrete",
     "environment_knowledge_gradient",
     "expected_improvement",

@@ -26,7 +26,20 @@ from infojax.optimize.gaussian_process.regression import (
 Lie = Literal["min", "mean", "max", "believer"]
 
 
-def _checked_base(base_samples: ArrayLike, size: int) -> jax.Array:
+def checked_base(base_samples: ArrayLike, size: int) -> jax.Array:
+    """Takes standard normal draws.
+
+    Args:
+        base_samples: what came, (S, size).
+        size: how many numbers a draw holds.
+
+    Returns:
+        The draws.
+
+    Raises:
+        TypeError: not of floating type.
+        ValueError: a wrong shape, or no draw.
+    """
     base = checks.floating("base_samples", base_samples, ndim=2)
     if base.shape[0] == 0 or base.shape[1] != size:
         raise ValueError(f"base_samples must have shape (S, {size}) with S > 0; got {base.shape}.")
@@ -82,7 +95,7 @@ def q_expected_improvement(
         0.7
     """
     given, (m, c), _, valid = checked_joint(mean, covariance, 0.0)
-    base = _checked_base(base_samples, m.size)
+    base = checked_base(base_samples, m.size)
     incumbent = checks.real_number("best", best).astype(m.dtype)
     if incumbent.ndim:
         raise ValueError(f"best must be one number; got shape {incumbent.shape}.")
@@ -154,7 +167,7 @@ def q_knowledge_gradient(
     choices = checked_points(gp, points)
     if choices.shape[0] == 0:
         raise ValueError("points must hold at least one point; got none.")
-    base = _checked_base(base_samples, at.shape[0])
+    base = checked_base(base_samples, at.shape[0])
     return _q_knowledge(gp, at, choices, base.astype(at.dtype))
 
 
