@@ -3,6 +3,7 @@
 Programs are compiled without optimisation: they run once.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -152,6 +153,34 @@ def test_the_maximum_is_above_what_is_known():
             key = jax.random.key(seed)
             known, others = entropies(key, points[2:3]), entropies(key, elsewhere)
             assert known[0] < 0.1 * jnp.max(others)
+
+
+def test_rules_of_entropy_know_the_noise_and_the_box():
+    rng = np.random.default_rng(0)
+    points = jnp.asarray(rng.random((8, 2)), jnp.float32)
+    values = jnp.sin(5 * points[:, 0]) + 0.5 * jnp.asarray(rng.normal(size=8), jnp.float32)
+    data = write(empty(8, 2, 0, jnp.float32), 0, points, values, jnp.zeros((8, 0)))
+    options = {"kernel": "matern52", "noisy": True, "believes": False, "starts": 1, "steps": 8}
+    model = fit_model(jax.random.key(0), data, **options)
+    assert model.noisy and model.gp.parameters.noise_variance > 1e-3
+    key, at = jax.random.key(1), jnp.array([0.4, 0.7])
+
+    def told(model, name):
+        return RULES[name].build(key, model)(at)
+
+    noisy = told(model, "max_value_entropy_search")
+    assert 0 < noisy < told(dataclasses.replace(model, noisy=False), "max_value_entropy_search")
+    # The rule's beliefs, worked out once, are those of the function.
+    spread = optimize.sobol_points(jax.random.split(key)[0], 512, 2)
+    starts = jnp.concatenate([spread, points[jnp.argsort(-values)]])
+    cube = jnp.array([[0.0, 0.0], [1.0, 1.0]])
+    places, _ = optimize.acquisition.sample_maximizers(
+        jax.random.split(key)[1], model.gp, starts, cube, 16
+    )
+    expected = optimize.acquisition.predictive_entropy_search(
+        model.gp, at[None], places, bounds=cube
+    )
+    np.testing.assert_allclose(told(model, "predictive_entropy_search"), expected[0], rtol=1e-3)
 
 
 def test_a_batch_at_once():

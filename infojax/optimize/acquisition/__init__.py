@@ -44,6 +44,10 @@ from infojax.optimize.acquisition.maximum_gains import (
     expected_maximum_gain,
     knowledge_gradient_discrete,
 )
+from infojax.optimize.acquisition.one_shot_knowledge import (
+    one_shot_knowledge_gradient,
+    one_shot_knowledge_gradient_ascent,
+)
 from infojax.optimize.acquisition.predictive_entropy import (
     predictive_entropy_search,
     sample_maximizers,
@@ -69,6 +73,8 @@ __all__ = [
     "log_probability_of_feasibility",
     "max_value_entropy_search",
     "noisy_expected_improvement",
+    "one_shot_knowledge_gradient",
+    "one_shot_knowledge_gradient_ascent",
     "predictive_entropy_search",
     "predictive_entropy_search_discrete",
     "probability_of_feasibility",

@@ -105,15 +105,28 @@ def q_expected_improvement(
     return narrow(gated(value, valid, good), *given)
 
 
-@jax.jit
-def _q_knowledge(gp, batch, points, base):
-    means = posterior_mean(gp, points, cross_covariance(gp, points))
+def batch_slopes(gp: GaussianProcess, batch: jax.Array, points: jax.Array) -> jax.Array:
+    """How far each whitened observation of a batch moves the means at some points.
+
+    Args:
+        gp: the Gaussian process.
+        batch: the points observed, (Q, D).
+        points: where, (N, D).
+
+    Returns:
+        Matrix (Q, N).
+    """
     cross, _, _ = posterior_cross(gp, points, batch)
     _, covariance = posterior(gp, batch, observation_noise=True)
     scale = gp.parameters.signal_variance * jnp.ones_like(batch[:, 0])
     factor, _ = jittered_cholesky(covariance, scale)
-    slopes = jax.scipy.linalg.solve_triangular(factor, cross.T, lower=True)
-    moved = means + base @ slopes
+    return jax.scipy.linalg.solve_triangular(factor, cross.T, lower=True)
+
+
+@jax.jit
+def _q_knowledge(gp, batch, points, base):
+    means = posterior_mean(gp, points, cross_covariance(gp, points))
+    moved = means + base @ batch_slopes(gp, batch, points)
     return jnp.mean(jnp.max(moved, -1)) - jnp.max(means)
 
 

@@ -29,7 +29,7 @@ from infojax.optimize.gaussian_process.regression import (
 def _moves(gp: GaussianProcess, points: jax.Array, candidates: jax.Array):
     """Means at points, how an observation at a candidate moves them, and what stays unknown."""
     cross, variance, _ = posterior_cross(gp, points, candidates)
-    slopes = slopes_of(cross, variance, gp.parameters.noise_variance)
+    slopes = slopes_of(cross, variance, jnp.asarray(gp.parameters.noise_variance))
     means, stds = marginals(gp, points)
     left = stds[:, None] ** 2 - slopes**2
     known = left <= 10 * jnp.finfo(left.dtype).eps * gp.parameters.signal_variance

@@ -1,7 +1,7 @@
 r"""What a process is believed to be once the place of its maximum is known, as a normal law.
 
 Hernandez-Lobato, Hoffman and Ghahramani, Predictive Entropy Search, 2014, arXiv 1406.2541,
-section 2.1. At the place $x^*$ the value, the gradient and the second derivatives by each
+section 2.2. At the place $x^*$ the value, the gradient and the second derivatives by each
 coordinate, $u$, are jointly normal given the observations. A gradient of 0 is an observation;
 that the value is not below the best observation, and that no second derivative is positive, are
 taken for observations too, the sites of expectation propagation.
@@ -57,19 +57,26 @@ class MaximumBelief:
     order: int
 
 
+def _profile(gp: GaussianProcess) -> str:
+    """The name of a stationary kernel; others have no derivatives in closed form."""
+    if not isinstance(gp.kernel, Stationary):
+        raise TypeError(f"gp must have a stationary kernel; got {type(gp.kernel).__name__}.")
+    return gp.kernel.name
+
+
 def _prior_cross(gp: GaussianProcess, points: jax.Array, place: jax.Array, order: int) -> jax.Array:
     """Prior covariances of the values at points with u, (N, m)."""
     if not order:
         return gp.kernel(points, place[None], gp.parameters)
     scales = gp.parameters.lengthscales
-    matrix = jet_correlations(gp.kernel.name, points, place, jnp.asarray(scales))
+    matrix = jet_correlations(_profile(gp), points, place, jnp.asarray(scales))
     return gp.parameters.signal_variance * matrix
 
 
 def _prior(gp: GaussianProcess, place: jax.Array, order: int) -> jax.Array:
     if not order:
         return gp.kernel.variances(place[None], gp.parameters)[:, None]
-    return gp.parameters.signal_variance * jet_prior(gp.kernel.name, place.size, place.dtype)
+    return gp.parameters.signal_variance * jet_prior(_profile(gp), place.size, place.dtype)
 
 
 def _conditioned(covariance, mean, precision, target):
@@ -166,7 +173,7 @@ def believe_maximum(
         The belief.
     """
     stationary = conditions == "stationarity" and isinstance(gp.kernel, Stationary)
-    order = jet_order(gp.kernel.name) if stationary else 0  # type: ignore[union-attr]
+    order = jet_order(_profile(gp)) if stationary else 0
     mean, covariance, whitened = _views(gp, place, order)
     size, features = mean.size, place.size
     parameters = gp.parameters

@@ -75,7 +75,7 @@ def sample_maximizers(
 
     Reference:
         Hernandez-Lobato, Hoffman and Ghahramani, Predictive Entropy Search, 2014,
-        arXiv 1406.2541, section 2.1 and appendix A.
+        arXiv 1406.2541, section 2.1.
 
     Example:
         >>> import jax
@@ -196,7 +196,7 @@ def predictive_entropy_search(
 
     Reference:
         Hernandez-Lobato, Hoffman and Ghahramani, Predictive Entropy Search, 2014,
-        arXiv 1406.2541, equations (2) to (10).
+        arXiv 1406.2541, equation (2) and section 2.2.
 
     Example:
         >>> import jax.numpy as jnp
