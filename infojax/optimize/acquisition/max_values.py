@@ -137,7 +137,7 @@ def max_value_entropy_search(
         >>> print(acquisition.max_value_entropy_search(mean, std, maxima))
         0.3857
         >>> print(acquisition.max_value_entropy_search(mean, std, maxima, noise_variance=1.0))
-        0.1225
+        0.1115
     """
     samples = checks.floating("maxima", maxima, ndim=1)
     if samples.size == 0:
