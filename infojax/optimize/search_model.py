@@ -96,7 +96,7 @@ def write(data: Evaluations, first, unit, values, limits) -> Evaluations:
 @functools.partial(
     jax.tree_util.register_dataclass,
     data_fields=("gp", "constraints", "best", "evaluations"),
-    meta_fields=(),
+    meta_fields=("noisy",),
 )
 @dataclasses.dataclass(frozen=True)
 class SearchModel:
@@ -109,12 +109,14 @@ class SearchModel:
             are none.
         best: the greatest observed value that is feasible; -inf if there is none.
         evaluations: what was observed, in units of the objective.
+        noisy: whether the noise was estimated, rather than taken for none.
     """
 
     gp: GaussianProcess
     constraints: GaussianProcess | None
     best: Float[Array, ""]
     evaluations: Evaluations
+    noisy: bool = False
 
 
 def _standardised(data: Evaluations) -> tuple[Float[Array, "O C"], Float[Array, ""]]:
@@ -183,7 +185,7 @@ def fit_model(
             jnp.where(data.pending, believed, values),
             fitted.parameters,
             where=data.observed | data.pending,
-            kernel=kernel,
+            kernel=fitted.kernel,
         )
 
     # Programs are smaller where no key is split in vain.
@@ -191,7 +193,7 @@ def fit_model(
     gps = jax.vmap(one)(keys, rows)
     constraints = jax.tree.map(lambda leaf: leaf[1:], gps) if len(rows) > 1 else None
     objective = jax.tree.map(lambda leaf: leaf[0], gps)
-    return SearchModel(objective, constraints, best, data)
+    return SearchModel(objective, constraints, best, data, noisy)
 
 
 def believe(model: SearchModel, point: Float[Array, " D"]) -> SearchModel:

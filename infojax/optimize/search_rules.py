@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from infojax.optimize import acquisition, gaussian_process
+from infojax.optimize.acquisition.predictive_entropy import information_of, maximum_beliefs
 from infojax.optimize.gaussian_process import GaussianProcess
 from infojax.optimize.gaussian_process.regression import cross_covariance, posterior_mean
 from infojax.optimize.search_model import SearchModel, best_points
@@ -22,7 +23,7 @@ from infojax.optimize.sobol import sobol_points
 Acquisition = Callable[[Float[Array, "..."]], Float[Array, ""]]
 Rule = Callable[[PRNGKeyArray, SearchModel], Acquisition]
 
-_MAXIMA = 16  # draws of the maximum, for its entropy
+_MAXIMA = 16  # draws of the maximum, or of its place, for its entropy
 _ABOVE_BEST = 1e-3  # of the prior's deviation, by which the maximum is above the best value
 _CANDIDATES = 512  # points among which the maximum is looked for
 _TARGETS = 64  # points among which the knowledge gradient expects the maximum
@@ -75,7 +76,23 @@ def _max_value_entropy(key: PRNGKeyArray, model: SearchModel) -> Acquisition:
     prior = jnp.sqrt(model.gp.parameters.signal_variance)
     least = model.best + jnp.maximum(5 * std[_CANDIDATES], _ABOVE_BEST * prior)
     maxima = jnp.maximum(maxima, least)
-    return lambda point: acquisition.max_value_entropy_search(*_at(model.gp, point), maxima)
+    # Where there is noise an observation is not the function's value.
+    noise = model.gp.parameters.noise_variance if model.noisy else None
+    return lambda point: acquisition.max_value_entropy_search(
+        *_at(model.gp, point), maxima, noise_variance=noise
+    )
+
+
+def _predictive_entropy(key: PRNGKeyArray, model: SearchModel) -> Acquisition:
+    key_points, key_paths = jax.random.split(key)
+    gp = model.gp
+    spread = sobol_points(key_points, _CANDIDATES, gp.inputs.shape[1])
+    places = jnp.concatenate([spread.astype(gp.inputs.dtype), best_points_of(model, 8)])
+    cube = jnp.stack([jnp.zeros_like(places[0]), jnp.ones_like(places[0])])
+    maximizers, _ = acquisition.sample_maximizers(key_paths, gp, places, cube, _MAXIMA)
+    # What a place says of the function is worked out once, not for each point.
+    beliefs = maximum_beliefs(gp, maximizers, cube, "stationarity")
+    return lambda point: information_of(gp, beliefs, point[None])[0]
 
 
 def best_points_of(model: SearchModel, count: int) -> Float[Array, "I D"]:
@@ -238,6 +255,7 @@ RULES: dict[str, Entry] = {
     "log_expected_improvement": Entry(_of_marginals(acquisition.log_expected_improvement)),
     "max_value_entropy_search": Entry(_max_value_entropy),
     "noisy_expected_improvement": Entry(_noisy_expected_improvement),
+    "predictive_entropy_search": Entry(_predictive_entropy),
     "probability_of_improvement": Entry(_of_marginals(acquisition.probability_of_improvement)),
     "q_expected_improvement": Entry(_batch_expected_improvement, joint=True),
     "thompson_sampling": Entry(_thompson_sampling),

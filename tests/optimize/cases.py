@@ -115,14 +115,21 @@ CASES = [
         half_tolerance=0.1,
         invalid=[(arguments[:2], pattern) for arguments, pattern in _one_bad(_BAD)],
     ),
-    Case(
-        acquisition.max_value_entropy_search,
-        lambda rng, batch: (*_marginals()(rng, batch), np.array([1.0, 2.0])),
-        batched=False,
-        differentiable=(0, 1, 2),
-        half_tolerance=0.1,
-        extremes=[(mean, std, np.array([0.0, 100.0])) for mean, std, _ in _EDGES],
-        invalid=[((*arguments[:2], np.ones(2)), pattern) for arguments, pattern in _one_bad(_BAD)],
+    *(
+        Case(
+            acquisition.max_value_entropy_search,
+            lambda rng, batch: (*_marginals()(rng, batch), np.array([1.0, 2.0])),
+            options,
+            label=label,
+            batched=False,
+            differentiable=(0, 1, 2),
+            half_tolerance=0.1,
+            extremes=[(mean, std, np.array([0.0, 100.0])) for mean, std, _ in _EDGES],
+            invalid=[
+                ((*arguments[:2], np.ones(2)), pattern) for arguments, pattern in _one_bad(_BAD)
+            ],
+        )
+        for options, label in (({}, ""), ({"noise_variance": 0.3}, "noisy"))
     ),
     Case(
         acquisition.expected_maximum_gain,
@@ -188,7 +195,16 @@ CASES = [
     _of_process(gaussian_process.posterior, (2, 2), result=lambda both: both[0] + both[1]),
     _of_process(acquisition.knowledge_gradient, (2, 2), (3, 2)),
     _of_process(acquisition.noisy_expected_improvement, (2, 2)),
-    _of_process(acquisition.predictive_entropy_search, (2, 2), (3, 2)),
+    *(
+        _of_process(
+            acquisition.predictive_entropy_search,
+            (2, 2),
+            (3, 2),
+            options={"conditions": conditions},
+            label=conditions,
+        )
+        for conditions in ("candidate", "stationarity")
+    ),
     *(
         Case(function, _scaled, batched=False, differentiable=(0, 1), half_tolerance=0.1)
         for function in (covariance.squared_exponential, covariance.matern)

@@ -3,6 +3,7 @@
 Programs are compiled without optimisation: they run once.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -169,6 +170,43 @@ def test_the_maximum_is_above_what_is_known():
             key = jax.random.key(seed)
             known, others = entropies(key, points[2:3]), entropies(key, elsewhere)
             assert known[0] < 0.1 * jnp.max(others)
+
+
+def test_rules_of_entropy_know_the_noise_and_the_box():
+    rng = np.random.default_rng(0)
+    points = jnp.asarray(rng.random((8, 2)), jnp.float32)
+    values = jnp.sin(5 * points[:, 0]) + 0.5 * jnp.asarray(rng.normal(size=8), jnp.float32)
+    data = write(empty(8, 2, 0, jnp.float32), 0, points, values, jnp.zeros((8, 0)))
+    options = {"kernel": "matern52", "believes": False, "starts": 1, "steps": 2}
+
+    @_compiled
+    def told(key, data, at):
+        model = fit_model(key, data, noisy=True, **options)
+        clean = dataclasses.replace(model, noisy=False)
+
+        def rule(name, model):
+            return RULES[name].build(key, model)(at)
+
+        key_points, key_paths = jax.random.split(key)
+        spread = optimize.sobol_points(key_points, 512, 2)
+        starts = jnp.concatenate([spread, data.points[jnp.argsort(-data.values)]])
+        cube = jnp.array([[0.0, 0.0], [1.0, 1.0]])
+        places, _ = optimize.acquisition.sample_maximizers(key_paths, model.gp, starts, cube, 16)
+        # The rule's beliefs, worked out once, are those of the function.
+        by_function = optimize.acquisition.predictive_entropy_search(
+            model.gp, at[None], places, bounds=cube
+        )
+        return (
+            rule("max_value_entropy_search", model),
+            rule("max_value_entropy_search", clean),
+            rule("predictive_entropy_search", model),
+            by_function[0],
+        )
+
+    noisy, clean, by_rule, by_function = told(jax.random.key(0), data, jnp.array([0.4, 0.7]))
+    assert 0 < noisy < clean
+    np.testing.assert_allclose(by_rule, by_function, rtol=1e-3)
+    assert by_rule > 0.01
 
 
 def test_a_batch_at_once():

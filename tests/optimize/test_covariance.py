@@ -149,6 +149,77 @@ def test_the_target_sees_its_own_kernel_alone():
     np.testing.assert_allclose(sources(first, second, parameters), plain, rtol=1e-12)
 
 
+def _universal_kriging(x, y, at, parameters, basis):
+    """Means and variances with a trend by generalised least squares."""
+    scales, noise = parameters.lengthscales, float(parameters.noise_variance)
+
+    def kernel(a, b):
+        return np.asarray(covariance.matern(a, b, lengthscales=scales))
+
+    inverse = np.linalg.inv(kernel(x, x) + noise * np.eye(len(x)))
+    here, there, cross = basis(x), basis(at), kernel(x, at)
+    information = np.linalg.inv(here.T @ inverse @ here)
+    beta = information @ here.T @ inverse @ y
+    mean = there @ beta + cross.T @ inverse @ (y - here @ beta)
+    left = there - cross.T @ inverse @ here
+    variance = 1 - np.sum(cross * (inverse @ cross), 0) + np.sum(left @ information * left, 1)
+    return mean, variance
+
+
+def test_a_trend_of_any_size_is_universal_kriging():
+    rng = np.random.default_rng(4)
+    x, at = rng.uniform(size=(12, 2)), rng.uniform(-1, 2, size=(5, 2))
+    y = rng.normal(size=12)
+    parameters = Parameters(jnp.array([0.4, 0.8]), 1.0, 0.1, 5.0)
+
+    def basis(x):
+        u, v = x.T
+        return np.column_stack([np.ones(len(x)), u, v, u * u, u * v, v * v])
+
+    mean, variance = _universal_kriging(x, y, at, parameters, basis)
+    errors = []
+    for size in (1e4, 1e5, 1e7):
+        kernel = covariance.PolynomialTrend(size, degree=2)
+        _variances_are_the_diagonal(covariance.PolynomialTrend(2.0, degree=2), x, parameters)
+        np.testing.assert_allclose(kernel.basis(jnp.asarray(x)), basis(x), rtol=1e-12)
+        gp = gaussian_process.condition(x, y, parameters, kernel=kernel)
+        found, std = gaussian_process.marginals(gp, at)
+        errors.append([np.abs(found - mean).max(), np.abs(std**2 / variance - 1).max()])
+    # What is left of the prior falls as one over its size, down to rounding.
+    np.testing.assert_allclose(np.divide(errors[0], errors[1]), 10, rtol=0.05)
+    assert np.max(errors[2]) < 1e-4
+
+
+def test_a_polynomial_goes_on():
+    rng = np.random.default_rng(5)
+    x, at = rng.uniform(size=(12, 2)), jnp.array([[3.0, -2.0], [10.0, 4.0]])
+
+    def polynomial(x):
+        return 1 - 2 * x[:, 0] + x[:, 0] * x[:, 1] + 0.5 * x[:, 1] ** 2
+
+    gp = gaussian_process.condition(
+        x,
+        polynomial(x),
+        Parameters(0.5, 1e-6, 1e-12),
+        kernel=covariance.PolynomialTrend(jnp.full(6, 1e3), degree=2),
+    )
+    mean, std = gaussian_process.marginals(gp, at)
+    np.testing.assert_allclose(mean, polynomial(at), rtol=1e-5)
+    # It is surer near the data.
+    assert std[1] > std[0] > gaussian_process.marginals(gp, x[:1])[1][0]
+
+
+def test_a_trend_is_found():
+    x = jnp.linspace(0, 1, 10)[:, None]
+    y = 20 * x[:, 0] + 0.1 * jnp.sin(20 * x[:, 0])
+    at, expected = jnp.array([[2.0]]), 40.0
+    errors = []
+    for kernel in (covariance.PolynomialTrend(100.0), "matern52"):
+        gp = gaussian_process.fit(jax.random.key(0), x, y, kernel=kernel, starts=2, steps=30)
+        errors.append(abs(gaussian_process.marginals(gp, at)[0][0] - expected))
+    assert errors[0] < 1 and errors[0] < 0.2 * errors[1]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -165,6 +236,12 @@ def test_the_target_sees_its_own_kernel_alone():
         (lambda: covariance.Derivatives("matern12"), "base must be one of"),
         (lambda: covariance.Stationary("cosine"), "kernel must be one of"),
         (lambda: covariance.LinearTruncated(1.0).num_lengthscales(1), "at least 2 columns"),
+        (lambda: covariance.PolynomialTrend(degree=-1), "degree must be a whole number"),
+        (lambda: covariance.PolynomialTrend(base="cosine"), "base must be one of"),
+        (
+            lambda: covariance.PolynomialTrend(jnp.ones(2), degree=2).num_lengthscales(2),
+            r"coefficient_variances must have shape \(\) or \(6,\)",
+        ),
         (lambda: covariance.matern(jnp.ones((1, 1)), jnp.ones((1, 1)), nu=2.0), "nu must be"),
         (lambda: covariance.matern(jnp.ones((1, 1)), jnp.ones((1, 2))), "x and y must have"),
         (

@@ -5,6 +5,7 @@ from infojax.optimize.acquisition.batches import (
     q_expected_improvement,
     q_knowledge_gradient,
 )
+from infojax.optimize.acquisition.constrained_knowledge import constrained_knowledge_gradient
 from infojax.optimize.acquisition.constraints import (
     best_feasible,
     constrained_expected_improvement,
@@ -18,7 +19,6 @@ from infojax.optimize.acquisition.continuous_knowledge import (
 )
 from infojax.optimize.acquisition.entropy_search import (
     entropy_search_discrete,
-    predictive_entropy_search,
     predictive_entropy_search_discrete,
 )
 from infojax.optimize.acquisition.environments import (
@@ -44,11 +44,20 @@ from infojax.optimize.acquisition.maximum_gains import (
     expected_maximum_gain,
     knowledge_gradient_discrete,
 )
+from infojax.optimize.acquisition.one_shot_knowledge import (
+    one_shot_knowledge_gradient,
+    one_shot_knowledge_gradient_ascent,
+)
+from infojax.optimize.acquisition.predictive_entropy import (
+    predictive_entropy_search,
+    sample_maximizers,
+)
 
 __all__ = [
     "best_feasible",
     "constant_liar",
     "constrained_expected_improvement",
+    "constrained_knowledge_gradient",
     "entropy_search_discrete",
     "environment_knowledge_gradient",
     "expected_improvement",
@@ -64,12 +73,15 @@ __all__ = [
     "log_probability_of_feasibility",
     "max_value_entropy_search",
     "noisy_expected_improvement",
+    "one_shot_knowledge_gradient",
+    "one_shot_knowledge_gradient_ascent",
     "predictive_entropy_search",
     "predictive_entropy_search_discrete",
     "probability_of_feasibility",
     "probability_of_improvement",
     "q_expected_improvement",
     "q_knowledge_gradient",
+    "sample_maximizers",
     "simulated_knowledge_gradient",
     "upper_confidence_bound",
 ]

@@ -26,7 +26,20 @@ from infojax.optimize.gaussian_process.regression import (
 Lie = Literal["min", "mean", "max", "believer"]
 
 
-def _checked_base(base_samples: ArrayLike, size: int) -> jax.Array:
+def checked_base(base_samples: ArrayLike, size: int) -> jax.Array:
+    """Takes standard normal draws.
+
+    Args:
+        base_samples: what came, (S, size).
+        size: how many numbers a draw holds.
+
+    Returns:
+        The draws.
+
+    Raises:
+        TypeError: not of floating type.
+        ValueError: a wrong shape, or no draw.
+    """
     base = checks.floating("base_samples", base_samples, ndim=2)
     if base.shape[0] == 0 or base.shape[1] != size:
         raise ValueError(f"base_samples must have shape (S, {size}) with S > 0; got {base.shape}.")
@@ -82,7 +95,7 @@ def q_expected_improvement(
         0.7
     """
     given, (m, c), _, valid = checked_joint(mean, covariance, 0.0)
-    base = _checked_base(base_samples, m.size)
+    base = checked_base(base_samples, m.size)
     incumbent = checks.real_number("best", best).astype(m.dtype)
     if incumbent.ndim:
         raise ValueError(f"best must be one number; got shape {incumbent.shape}.")
@@ -92,15 +105,28 @@ def q_expected_improvement(
     return narrow(gated(value, valid, good), *given)
 
 
-@jax.jit
-def _q_knowledge(gp, batch, points, base):
-    means = posterior_mean(gp, points, cross_covariance(gp, points))
+def batch_slopes(gp: GaussianProcess, batch: jax.Array, points: jax.Array) -> jax.Array:
+    """How far each whitened observation of a batch moves the means at some points.
+
+    Args:
+        gp: the Gaussian process.
+        batch: the points observed, (Q, D).
+        points: where, (N, D).
+
+    Returns:
+        Matrix (Q, N).
+    """
     cross, _, _ = posterior_cross(gp, points, batch)
     _, covariance = posterior(gp, batch, observation_noise=True)
     scale = gp.parameters.signal_variance * jnp.ones_like(batch[:, 0])
     factor, _ = jittered_cholesky(covariance, scale)
-    slopes = jax.scipy.linalg.solve_triangular(factor, cross.T, lower=True)
-    moved = means + base @ slopes
+    return jax.scipy.linalg.solve_triangular(factor, cross.T, lower=True)
+
+
+@jax.jit
+def _q_knowledge(gp, batch, points, base):
+    means = posterior_mean(gp, points, cross_covariance(gp, points))
+    moved = means + base @ batch_slopes(gp, batch, points)
     return jnp.mean(jnp.max(moved, -1)) - jnp.max(means)
 
 
@@ -154,7 +180,7 @@ def q_knowledge_gradient(
     choices = checked_points(gp, points)
     if choices.shape[0] == 0:
         raise ValueError("points must hold at least one point; got none.")
-    base = _checked_base(base_samples, at.shape[0])
+    base = checked_base(base_samples, at.shape[0])
     return _q_knowledge(gp, at, choices, base.astype(at.dtype))
 
 

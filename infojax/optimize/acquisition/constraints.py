@@ -15,6 +15,22 @@ from infojax.optimize.acquisition.improvement import (
 )
 
 
+def log_feasibility(mean: jax.Array, std: jax.Array) -> jax.Array:
+    """`log_probability_of_feasibility`, of arguments that have been checked.
+
+    Args:
+        mean: posterior means, (..., K).
+        std: posterior standard deviations, (..., K).
+
+    Returns:
+        Log probabilities, (...).
+    """
+    spread = std > 0
+    # At a deviation of 0 the derivative is 0: the argument must not be divided by it.
+    inner = log_ndtr(-mean / jnp.where(spread, std, 1))
+    return jnp.sum(jnp.where(spread, inner, jnp.where(mean <= 0, 0.0, -jnp.inf)), -1)
+
+
 def log_probability_of_feasibility(
     constraint_mean: Float[Array, "*B K"], constraint_std: Float[Array, "*B K"]
 ) -> Float[Array, "*B"]:
@@ -45,11 +61,7 @@ def log_probability_of_feasibility(
     given, (m, s), valid = checked_marginals(constraint_mean, constraint_std)
     if m.ndim == 0:
         raise ValueError("constraint_mean must have an axis of constraints; got shape ().")
-    spread = s > 0
-    # At a deviation of 0 the derivative is 0: the argument must not be divided by it.
-    inner = log_ndtr(-m / jnp.where(spread, s, 1))
-    logs = jnp.where(spread, inner, jnp.where(m <= 0, 0.0, -jnp.inf))
-    return narrow(gated(jnp.sum(logs, -1), jnp.all(valid, -1)), *given)
+    return narrow(gated(log_feasibility(m, s), jnp.all(valid, -1)), *given)
 
 
 def probability_of_feasibility(

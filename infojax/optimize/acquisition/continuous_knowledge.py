@@ -59,8 +59,19 @@ def _fantasy_means(gp, points, candidate, noise):
     return _means(gp, points) + slope * noise
 
 
-def _climb(function, points, values, bounds, refine):
-    """The maximiser of a function of one point: the best of some, then a few steps uphill."""
+def climb(function, points, values, bounds, refine):
+    """The maximiser of a function of one point: the best of some, then a few steps uphill.
+
+    Args:
+        function: of a point (D,), differentiable.
+        points: where it is known, (N, D).
+        values: what it is there, (N,).
+        bounds: lower and upper ends of the box.
+        refine: how many steps.
+
+    Returns:
+        The place, (D,), without a derivative.
+    """
     best = points[jnp.argmax(values)]
     low, high = bounds
     extent = high - low
@@ -76,7 +87,7 @@ def _climb(function, points, values, bounds, refine):
 def _best_mean(gp, points, bounds, refine):
     """The highest posterior mean in the box."""
     frozen = jax.lax.stop_gradient(gp)
-    place = _climb(
+    place = climb(
         lambda x: _means(frozen, x[None])[0], points, _means(frozen, points), bounds, refine
     )
     return _means(gp, place[None])[0]
@@ -86,7 +97,7 @@ def _best_fantasy(gp, candidate, points, bounds, noise, refine):
     """The highest mean after an observation; its place is held fixed under differentiation."""
     frozen, still = jax.lax.stop_gradient((gp, candidate))
     everywhere = jnp.concatenate([points, still[None]])
-    place = _climb(
+    place = climb(
         lambda x: _fantasy_means(frozen, x[None], still, noise)[0],
         everywhere,
         _fantasy_means(frozen, everywhere, still, noise),

@@ -1,9 +1,9 @@
-"""Entropy search and predictive entropy search: what an evaluation tells about the argmax.
+"""Entropy search and predictive entropy search of a finite set: what an evaluation tells of it.
 
 Both are the mutual information of the observation and the place of the maximum, from either side
-(Frazier 2018, arXiv 1807.02811, section 4.3). Over a finite set both are computed from the same
-sampled functions: an observation updates a sample of the function by Matheron's rule, so that no
-covariance is factorised again.
+(Frazier 2018, arXiv 1807.02811, section 4.3), computed from the same sampled functions: an
+observation updates a sample of the function by Matheron's rule, so that no covariance is
+factorised again.
 """
 
 import functools
@@ -12,22 +12,14 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import log_ndtr
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from infojax import checks
 from infojax.entropies import entropy
 from infojax.numerics import gated, narrow
-from infojax.optimize.acquisition.knowledge import posterior_cross
 from infojax.optimize.acquisition.maximum_gains import checked_joint
-from infojax.optimize.acquisition.normal_gains import log_density
 from infojax.optimize.gaussian_process.factors import jittered_cholesky
-from infojax.optimize.gaussian_process.regression import (
-    GaussianProcess,
-    checked_points,
-    marginals,
-)
 
 
 def _draws(key, mean, covariance, samples):
@@ -204,66 +196,3 @@ def predictive_entropy_search_discrete(
     given, (m, c), noise, valid = checked_joint(mean, covariance, noise_variance)
     value = _predictive(key, m, c, noise, checks.positive_integer("samples", samples))
     return narrow(gated(value, valid), *given)
-
-
-@jax.jit
-def _predictive_truncated(gp, candidates, maximizers):
-    cross, variance, mean = posterior_cross(gp, maximizers, candidates)
-    best_mean, best_std = marginals(gp, maximizers)
-    noise = gp.parameters.noise_variance
-    # d = f(x*) - f(x), conditioned on being positive.
-    spread = best_std[:, None] ** 2 + variance - 2 * cross
-    floor = 10 * jnp.finfo(variance.dtype).eps * gp.parameters.signal_variance
-    tiny = spread <= floor
-    spread = jnp.where(tiny, 1, spread)
-    ratio_at = (best_mean[:, None] - mean) / jnp.sqrt(spread)
-    hazard = jnp.exp(log_density(ratio_at) - log_ndtr(ratio_at))
-    share = (variance - cross) ** 2 / spread * hazard * (hazard + ratio_at)
-    after = jnp.maximum(variance - jnp.where(tiny, 0, share), floor) + noise
-    before = jnp.maximum(variance, floor) + noise
-    return 0.5 * jnp.mean(jnp.log(before) - jnp.log(after), 0)
-
-
-def predictive_entropy_search(
-    gp: GaussianProcess, candidates: Float[Array, "M D"], maximizers: Float[Array, "S D"]
-) -> Float[Array, " M"]:
-    r"""Predictive entropy search with the one constraint that the maximiser beats the candidate.
-
-    For each sampled place $x^*$ of the maximum the value at x is conditioned on
-    $f(x^*) \ge f(x)$; the variance of a normal so truncated has a closed form,
-    $v - (v - c)^2 / \sigma_d^2 \cdot \beta (\beta + \alpha)$ with $c = \mathrm{cov}(f(x), f(x^*))$,
-    $\sigma_d^2$ the variance of the difference, $\alpha$ its mean over $\sigma_d$ and
-    $\beta = \varphi(\alpha) / \Phi(\alpha)$. Simpler than the paper, which adds by expectation
-    propagation that $x^*$ beats the observations and is a stationary point.
-
-    Args:
-        gp: the Gaussian process.
-        candidates: where an observation may be made.
-        maximizers: samples of where the maximum is, such as the argmax of
-            `gaussian_process.sample_paths`.
-
-    Returns:
-        The information in nats of observing each candidate.
-
-    Raises:
-        TypeError: an argument of a wrong type.
-        ValueError: points of another dimension than the inputs, no maximiser.
-
-    Reference:
-        Hernandez-Lobato, Hoffman and Ghahramani, Predictive Entropy Search, 2014,
-        arXiv 1406.2541, equations (6) to (10).
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> from infojax.optimize import acquisition, gaussian_process
-        >>> x, y = jnp.array([[0.0], [1.0]]), jnp.array([0.0, 1.0])
-        >>> gp = gaussian_process.condition(x, y, gaussian_process.Parameters(0.5, 1.0, 0.01))
-        >>> at = jnp.array([[0.0], [1.5]])
-        >>> gain = acquisition.predictive_entropy_search(gp, at, jnp.array([[1.4]]))
-        >>> print(bool(gain[1] > gain[0]))
-        True
-    """
-    places = checked_points(gp, maximizers, "maximizers")
-    if places.shape[0] == 0:
-        raise ValueError("maximizers must hold at least one sample; got none.")
-    return _predictive_truncated(gp, checked_points(gp, candidates, "candidates"), places)

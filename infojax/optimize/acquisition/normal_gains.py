@@ -9,7 +9,7 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import ndtr
+from jax.scipy.special import log_ndtr, ndtr
 
 # Where the continued fraction takes over, and how many of its terms are then exact to rounding.
 # At the crossing, the direct form has lost t^2 units in the last place.
@@ -56,6 +56,22 @@ def tail_fraction(u: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     for k in range(terms, 1, -1):
         rest = k / (t + rest)
     return is_tail, t, 1 / (t + rest)
+
+
+def hazard(u: jax.Array) -> tuple[jax.Array, jax.Array]:
+    r"""$r(u) = \varphi(u) / \Phi(u)$, and r(u) + u, both of positive terms.
+
+    Args:
+        u: array of float32 or float64.
+
+    Returns:
+        Both, of its shape: a normal truncated from below at -u has mean r, and a variance that is
+        less by r (r + u).
+    """
+    is_tail, t, k = tail_fraction(u)
+    inner = jnp.where(is_tail, 0, u)
+    ratio = jnp.exp(log_density(inner) - log_ndtr(inner))
+    return jnp.where(is_tail, t + k, ratio), jnp.where(is_tail, k, ratio + inner)
 
 
 def _direct(u: jax.Array, is_tail: jax.Array) -> jax.Array:
@@ -119,6 +135,13 @@ def _(primals, tangents):
     return log_normal_gain(u), log_normal_slope(u) * tangent
 
 
+def _standardised(difference: jax.Array, std: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Where there is any spread, the deviation (1 where it is 0), and the quotient by it."""
+    spread = std > 0
+    scale = jnp.where(spread, std, 1)
+    return spread, scale, difference / scale
+
+
 @jax.custom_jvp
 def expected_gain(difference: jax.Array, std: jax.Array) -> jax.Array:
     """E max(0, X) of a normal X; its positive part where the deviation is 0.
@@ -130,16 +153,14 @@ def expected_gain(difference: jax.Array, std: jax.Array) -> jax.Array:
     Returns:
         Array of that shape.
     """
-    spread = std > 0
-    u = difference / jnp.where(spread, std, 1)
+    spread, _, u = _standardised(difference, std)
     return jnp.where(spread, std * normal_gain(u), jnp.maximum(difference, 0))
 
 
 @expected_gain.defjvp
 def _(primals, tangents):
     difference, std = primals
-    spread = std > 0
-    u = difference / jnp.where(spread, std, 1)
+    spread, _, u = _standardised(difference, std)
     by_mean = jnp.where(spread, ndtr(u), (difference > 0).astype(u.dtype))
     by_std = jnp.where(spread, density(u), 0)
     return expected_gain(difference, std), by_mean * tangents[0] + by_std * tangents[1]
@@ -156,18 +177,15 @@ def log_expected_gain(difference: jax.Array, std: jax.Array) -> jax.Array:
     Returns:
         Array of that shape.
     """
-    spread = std > 0
-    scale = jnp.where(spread, std, 1)
+    spread, scale, u = _standardised(difference, std)
     certain = jnp.log(jnp.maximum(difference, 0))
-    return jnp.where(spread, jnp.log(scale) + log_normal_gain(difference / scale), certain)
+    return jnp.where(spread, jnp.log(scale) + log_normal_gain(u), certain)
 
 
 @log_expected_gain.defjvp
 def _(primals, tangents):
     difference, std = primals
-    spread = std > 0
-    scale = jnp.where(spread, std, 1)
-    u = difference / scale
+    spread, scale, u = _standardised(difference, std)
     slope = log_normal_slope(u)
     certain = jnp.where(difference > 0, 1 / jnp.where(difference > 0, difference, 1), 0)
     by_mean = jnp.where(spread, slope / scale, certain)

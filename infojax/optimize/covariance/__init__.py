@@ -7,12 +7,14 @@ from infojax.optimize.covariance.structures import (
     IntrinsicCoregionalization,
     LinearTruncated,
 )
+from infojax.optimize.covariance.trends import PolynomialTrend
 
 __all__ = [
     "Derivatives",
     "InformationSources",
     "IntrinsicCoregionalization",
     "LinearTruncated",
+    "PolynomialTrend",
     "Stationary",
     "matern",
     "squared_exponential",

@@ -61,13 +61,13 @@ def _squared_exponential(squares: jax.Array) -> jax.Array:
 
 
 # The profile, and 2 nu: the factor on the squared distance.
-_PROFILES = {
+PROFILES = {
     "matern12": (_matern12, 1.0),
     "matern32": (_matern32, 3.0),
     "matern52": (_matern52, 5.0),
     "squared_exponential": (_squared_exponential, 1.0),
 }
-NAMES = tuple(_PROFILES)
+NAMES = tuple(PROFILES)
 
 
 def correlations(name: str, x: jax.Array, y: jax.Array, lengthscales: jax.Array) -> jax.Array:
@@ -85,7 +85,7 @@ def correlations(name: str, x: jax.Array, y: jax.Array, lengthscales: jax.Array)
     Returns:
         Matrix (N, M) with ones where points coincide.
     """
-    profile, factor = _PROFILES[name]
+    profile, factor = PROFILES[name]
     scaled_x, scaled_y = (x / lengthscales).T, (y / lengthscales).T
     # The sum runs over the leading axis, so that it fuses with what follows.
     squares = jnp.sum((scaled_x[:, :, None] - scaled_y[:, None, :]) ** 2, 0)

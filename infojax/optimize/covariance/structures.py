@@ -16,14 +16,6 @@ from infojax.numerics import gated, widen
 from infojax.optimize.covariance.stationary import NAMES, correlations
 
 
-def _split(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    return x[:, :-1], x[:, -1]
-
-
-def _codes(column: jax.Array) -> jax.Array:
-    return jnp.round(column).astype(jnp.int32)
-
-
 def _taken(array: jax.Array, codes: jax.Array) -> jax.Array:
     """Rows by their number; NaN where there is no such row (a negative one counts as none)."""
     codes = jnp.where(codes < 0, array.shape[0], codes)
@@ -31,9 +23,16 @@ def _taken(array: jax.Array, codes: jax.Array) -> jax.Array:
 
 
 class _OneColumnMore:
-    """What these kernels share."""
+    """What these kernels share: inputs are split, and each says what its last column means.
+
+    Attributes:
+        base: name of a stationary kernel of the other columns.
+        is_code: whether the last column is a whole number.
+    """
 
     base: str
+
+    is_code: ClassVar[bool] = True
 
     def __post_init__(self):
         checks.choice("base", self.base, NAMES)
@@ -65,6 +64,42 @@ class _OneColumnMore:
         """
         return jnp.ones(x.shape[:1], x.dtype)
 
+    def _split(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Places, and what the rows are of."""
+        last = x[:, -1]
+        return x[:, :-1], jnp.round(last).astype(jnp.int32) if self.is_code else last
+
+    def __call__(self, x: jax.Array, y: jax.Array, parameters) -> jax.Array:
+        """Covariances of all pairs.
+
+        Args:
+            x: inputs, (N, D + 1).
+            y: inputs, (M, D + 1).
+            parameters: what has `lengthscales` and `signal_variance`.
+
+        Returns:
+            Matrix (N, M).
+        """
+        return self._covariances(self._split(x), self._split(y), parameters).astype(x.dtype)
+
+    def variances(self, x: jax.Array, parameters) -> jax.Array:
+        """Prior variances.
+
+        Args:
+            x: inputs, (N, D + 1).
+            parameters: as above.
+
+        Returns:
+            Array (N,).
+        """
+        return self._variances(*self._split(x), parameters).astype(x.dtype)
+
+    def _covariances(self, x, y, parameters) -> jax.Array:
+        raise NotImplementedError
+
+    def _variances(self, at, of, parameters) -> jax.Array:
+        raise NotImplementedError
+
 
 @functools.partial(
     jax.tree_util.register_dataclass, data_fields=("factors", "diagonal"), meta_fields=("base",)
@@ -75,7 +110,8 @@ class IntrinsicCoregionalization(_OneColumnMore):
 
     The last column of the inputs is the task, from 0. Ones everywhere in B make one task of all;
     the identity makes them independent. `gaussian_process.fit` finds W and kappa too (with a
-    signal variance near 1 left to the priors); a kappa of 0 stays 0.
+    signal variance near 1 left to the priors); a kappa of 0 stays 0. Covariances of a task that
+    there is not are NaN.
 
     Bonilla, Chai and Williams, Multi-task Gaussian Process Prediction, 2007; Frazier 2018,
     arXiv 1807.02811, section 5.5.
@@ -131,36 +167,16 @@ class IntrinsicCoregionalization(_OneColumnMore):
         """
         return self.factors @ self.factors.T + jnp.diag(self.diagonal)
 
-    def __call__(self, x: jax.Array, y: jax.Array, parameters) -> jax.Array:
-        """Covariances of all pairs.
-
-        Args:
-            x: inputs, (N, D + 1).
-            y: inputs, (M, D + 1).
-            parameters: what has `lengthscales` and `signal_variance`.
-
-        Returns:
-            Matrix (N, M); NaN for a task that there is not.
-        """
-        (at_x, task_x), (at_y, task_y) = _split(x), _split(y)
+    def _covariances(self, x, y, parameters) -> jax.Array:
+        (at_x, task_x), (at_y, task_y) = x, y
         matrix = correlations(self.base, at_x, at_y, parameters.lengthscales)
-        tasks = self.task_covariance().astype(x.dtype)
-        rows = _taken(tasks, _codes(task_x))
-        between = _taken(rows.T, _codes(task_y)).T
+        tasks = self.task_covariance().astype(at_x.dtype)
+        between = _taken(_taken(tasks, task_x).T, task_y).T
         return parameters.signal_variance * matrix * between
 
-    def variances(self, x: jax.Array, parameters) -> jax.Array:
-        """Prior variances.
-
-        Args:
-            x: inputs, (N, D + 1).
-            parameters: as above.
-
-        Returns:
-            Array (N,).
-        """
-        own = jnp.diag(self.task_covariance()).astype(x.dtype)
-        return parameters.signal_variance * _taken(own, _codes(x[:, -1]))
+    def _variances(self, at, of, parameters) -> jax.Array:
+        own = jnp.diag(self.task_covariance()).astype(at.dtype)
+        return parameters.signal_variance * _taken(own, of)
 
 
 @functools.partial(
@@ -193,38 +209,18 @@ class LinearTruncated(_OneColumnMore):
     positive: ClassVar[frozenset[str]] = frozenset(
         {"difference_lengthscales", "difference_variance", "power"}
     )
+    is_code: ClassVar[bool] = False
 
-    def __call__(self, x: jax.Array, y: jax.Array, parameters) -> jax.Array:
-        """Covariances of all pairs.
-
-        Args:
-            x: inputs, (N, D + 1).
-            y: inputs, (M, D + 1).
-            parameters: what has `lengthscales` and `signal_variance`.
-
-        Returns:
-            Matrix (N, M).
-        """
-        (at_x, s), (at_y, t) = _split(x), _split(y)
+    def _covariances(self, x, y, parameters) -> jax.Array:
+        (at_x, s), (at_y, t) = x, y
         target = correlations(self.base, at_x, at_y, parameters.lengthscales)
         other = correlations(self.base, at_x, at_y, jnp.asarray(self.difference_lengthscales))
         share = jnp.outer(1 - s, 1 - t) * (1 + jnp.outer(s, t)) ** self.power
-        value = parameters.signal_variance * target + self.difference_variance * share * other
-        return value.astype(x.dtype)
+        return parameters.signal_variance * target + self.difference_variance * share * other
 
-    def variances(self, x: jax.Array, parameters) -> jax.Array:
-        """Prior variances.
-
-        Args:
-            x: inputs, (N, D + 1).
-            parameters: as above.
-
-        Returns:
-            Array (N,).
-        """
-        s = x[:, -1]
-        share = (1 - s) ** 2 * (1 + s**2) ** self.power
-        return (parameters.signal_variance + self.difference_variance * share).astype(x.dtype)
+    def _variances(self, at, of, parameters) -> jax.Array:
+        share = (1 - of) ** 2 * (1 + of**2) ** self.power
+        return parameters.signal_variance + self.difference_variance * share
 
 
 @functools.partial(
@@ -255,39 +251,19 @@ class InformationSources(_OneColumnMore):
 
     positive: ClassVar[frozenset[str]] = frozenset({"source_variances", "source_lengthscales"})
 
-    def __call__(self, x: jax.Array, y: jax.Array, parameters) -> jax.Array:
-        """Covariances of all pairs.
-
-        Args:
-            x: inputs, (N, D + 1).
-            y: inputs, (M, D + 1).
-            parameters: what has `lengthscales` and `signal_variance`.
-
-        Returns:
-            Matrix (N, M).
-        """
-        (at_x, source_x), (at_y, source_y) = _split(x), _split(y)
-        code_x, code_y = _codes(source_x), _codes(source_y)
+    def _covariances(self, x, y, parameters) -> jax.Array:
+        (at_x, source_x), (at_y, source_y) = x, y
         truth = correlations(self.base, at_x, at_y, parameters.lengthscales)
         total = parameters.signal_variance * truth
         for number in range(len(self.source_variances)):
-            both = (code_x == number + 1)[:, None] & (code_y == number + 1)[None, :]
+            both = (source_x == number + 1)[:, None] & (source_y == number + 1)[None, :]
             own = correlations(self.base, at_x, at_y, self.source_lengthscales[number])
             total += jnp.where(both, self.source_variances[number] * own, 0)
-        return total.astype(x.dtype)
+        return total
 
-    def variances(self, x: jax.Array, parameters) -> jax.Array:
-        """Prior variances.
-
-        Args:
-            x: inputs, (N, D + 1).
-            parameters: as above.
-
-        Returns:
-            Array (N,).
-        """
-        extra = jnp.append(jnp.zeros(1, x.dtype), jnp.asarray(self.source_variances, x.dtype))
-        return parameters.signal_variance + extra[_codes(x[:, -1])]
+    def _variances(self, at, of, parameters) -> jax.Array:
+        extra = jnp.append(jnp.zeros(1, at.dtype), jnp.asarray(self.source_variances, at.dtype))
+        return parameters.signal_variance + extra[of]
 
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=(), meta_fields=("base",))
@@ -324,24 +300,13 @@ class Derivatives(_OneColumnMore):
         Returns:
             Ones in rows of the function, zeros in rows of derivatives, (N,).
         """
-        return (_codes(x[:, -1]) == 0).astype(x.dtype)
+        return (self._split(x)[1] == 0).astype(x.dtype)
 
-    def __call__(self, x: jax.Array, y: jax.Array, parameters) -> jax.Array:
-        """Covariances of all pairs.
-
-        Args:
-            x: inputs, (N, D + 1).
-            y: inputs, (M, D + 1).
-            parameters: what has `lengthscales` and `signal_variance`.
-
-        Returns:
-            Matrix (N, M).
-        """
-        (at_x, kind_x), (at_y, kind_y) = _split(x), _split(y)
-        code_x, code_y = _codes(kind_x), _codes(kind_y)
+    def _covariances(self, x, y, parameters) -> jax.Array:
+        (at_x, kind_x), (at_y, kind_y) = x, y
         # Each entry depends on one row of either: all rows move at once, each along its own axis.
-        along_x = jax.nn.one_hot(code_x - 1, at_x.shape[1], dtype=x.dtype)
-        along_y = jax.nn.one_hot(code_y - 1, at_y.shape[1], dtype=x.dtype)
+        along_x = jax.nn.one_hot(kind_x - 1, at_x.shape[1], dtype=at_x.dtype)
+        along_y = jax.nn.one_hot(kind_y - 1, at_y.shape[1], dtype=at_x.dtype)
 
         def by_second(at_x):
             return jax.jvp(
@@ -351,18 +316,13 @@ class Derivatives(_OneColumnMore):
             )
 
         (value, second), (first, both) = jax.jvp(by_second, (at_x,), (along_x,))
-        is_x, is_y = (code_x > 0)[:, None], (code_y > 0)[None, :]
+        is_x, is_y = (kind_x > 0)[:, None], (kind_y > 0)[None, :]
         matrix = jnp.where(is_x, jnp.where(is_y, both, first), jnp.where(is_y, second, value))
         return parameters.signal_variance * matrix
 
-    def variances(self, x: jax.Array, parameters) -> jax.Array:
-        """Prior variances.
+    def _variances(self, at, of, parameters) -> jax.Array:
+        def own(at, kind):
+            row = at[None], kind[None]
+            return self._covariances(row, row, parameters)[0, 0]
 
-        Args:
-            x: inputs, (N, D + 1).
-            parameters: as above.
-
-        Returns:
-            Array (N,).
-        """
-        return jax.vmap(lambda row: self(row[None], row[None], parameters)[0, 0])(x)
+        return jax.vmap(own)(at, of)
