@@ -67,7 +67,12 @@ def regret_curves(
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     figure.legend(
-        list(found.values()), list(found), loc="outside lower center", ncols=3, frameon=False
+        list(found.values()),
+        list(found),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        handlelength=4,  # long enough for dashes to be seen
     )
     return figure
 
@@ -106,7 +111,10 @@ def landscapes(maps: Mapping[str, np.ndarray], problem, points: np.ndarray) -> F
     Returns:
         The figure.
     """
-    titles = [name for name in maps if not name.startswith("next:")]
+    # What comes out of a compiled function has its keys sorted.
+    first = (problem.title, "posterior mean", "posterior deviation")
+    rest = [name for name in maps if not name.startswith("next:") and name not in first]
+    titles = [*first, *rest]
     columns = 4
     rows = -(-len(titles) // columns)
     figure, axes = figures.subplots(rows, columns, panel=(3.1, 2.7), squeeze=False)
