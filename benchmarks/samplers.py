@@ -56,9 +56,9 @@ def _against_transformers(kind: str, size: tuple[int, int], repeats: int) -> lis
         processor = getattr(logits_process, theirs)(setting)
         found = np.asarray(compiled(array)) > -np.inf
         counts = np.sum(found, -1)
-        # Of equal tokens at the edge they may keep another one.
+        # Of tokens that are equal up to rounding they may keep others.
         theirs_kept = np.sum(processor(None, tensor).numpy() > -np.inf, -1)
-        if np.any(np.abs(counts - theirs_kept) > 1):
+        if np.any(np.abs(counts - theirs_kept) > 1 + counts / 1000):
             raise AssertionError(f"{name} and its peer keep other tokens.")
         kept = int(np.median(counts))
         times = in_turn(

@@ -21,7 +21,6 @@ _OF_MARGINALS = (
     "expected_improvement",
     "log_expected_improvement",
 )
-_QUICK = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 TITLES = {
     "random": "random",
     "sobol": "Sobol",
@@ -228,9 +227,7 @@ def run_replicates(run: runner.Run, one: Callable, arguments: Any) -> dict[str, 
             many, mesh=mesh, in_specs=(along,) * len(padded), out_specs=along, check_vma=False
         )
         padded = jax.device_put(padded, NamedSharding(mesh, along))
-    # Most of the time would go into compiling: on CPUs the compiler does less.
-    options = _QUICK if jax.default_backend() == "cpu" else None
-    program = jax.jit(many).lower(*padded).compile(compiler_options=options)
+    program = jax.jit(many).lower(*padded).compile(compiler_options=runner.quick_options())
     with run.exclusive:
         found = jax.block_until_ready(program(*padded))
     count = int(jnp.sum(where))

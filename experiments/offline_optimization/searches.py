@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from experiments import runner
 from experiments.offline_optimization.names import (
     BAYESIAN_OPTIMIZATION,
     CBAS,
@@ -96,7 +97,7 @@ def _propose(plan: Plan, optimizer: str, score: Callable, predict: Callable, tas
     return _path(plan, score, task)
 
 
-@functools.partial(jax.jit, static_argnames=("optimizer", "plan"))
+@functools.partial(runner.quick_jit, static_argnames=("optimizer", "plan"))
 def search(parameters: Any, tasks: OfflineTask, keys, optimizer: str, plan: Plan):
     """Searches on the surrogates of all seeds.
 

@@ -211,7 +211,7 @@ def _train_one(plan: Plan, task: OfflineTask, keys, numbers):
     return parameters, jax.tree.map(lambda leaf: jnp.mean(leaf, 0), found)
 
 
-@functools.partial(jax.jit, static_argnames="plan")
+@functools.partial(runner.quick_jit, static_argnames="plan")
 def train(tasks: OfflineTask, keys, numbers, plan: Plan) -> tuple[Any, dict[str, jax.Array]]:
     """Trains for all seeds.
 

@@ -52,6 +52,8 @@ from experiments.runner.devices import (
     initialize_distributed,
     is_main_process,
     pad_to_multiple,
+    quick_jit,
+    quick_options,
     replicate,
     shard_leading,
 )
@@ -83,6 +85,8 @@ __all__ = [
     "mean_interval",
     "open_run",
     "pad_to_multiple",
+    "quick_jit",
+    "quick_options",
     "replicate",
     "shard_leading",
     "wilson_interval",

@@ -3,6 +3,7 @@
 Everything here gives the same numbers on one device, on many, and on many processes.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -149,6 +150,39 @@ def gather_to_host(tree: Any) -> Any:
 def gather_arrays(tree: Any) -> Any:
     """Makes the arrays of a tree readable on every process and leaves everything else alone."""
     return jax.tree.map(_whole, tree)
+
+
+def quick_options() -> dict[str, Any] | None:
+    """Compiler options for programs that take longer to compile than to run.
+
+    Returns:
+      For CPUs those that about halve the time; None elsewhere.
+    """
+    if jax.default_backend() != "cpu":
+        return None
+    return {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+
+
+def quick_jit(function: Callable, **keywords: Any) -> Callable:
+    """`jax.jit` with `quick_options`, which are asked for at the first call.
+
+    Args:
+      function: What to compile.
+      **keywords: Of `jax.jit`.
+
+    Returns:
+      The compiled function.
+    """
+
+    @functools.cache
+    def compiled():
+        return jax.jit(function, compiler_options=quick_options(), **keywords)
+
+    @functools.wraps(function)
+    def call(*arguments, **named):
+        return compiled()(*arguments, **named)
+
+    return call
 
 
 def describe_devices(mesh: Mesh) -> str:
