@@ -163,7 +163,7 @@ class Run:
         found = {name: self._stored(name) for name in functions}
         results = {name: stored.result for name, stored in found.items() if stored is not None}
         missing = {name: functions[name] for name in functions if name not in results}
-        self.resumes_from(f"the first of {label} that is not done")
+        self.resumes_from(f"the {label} that are not done")
         alone = self.mesh.size == 1 and jax.process_count() == 1
         with self.progress(label, len(functions), start=len(results)) as bar:
             for name, result, seconds in side_by_side(missing, None if alone else 1):
