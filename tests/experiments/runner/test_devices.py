@@ -134,6 +134,19 @@ def test_shard_leading_names_the_leaf_that_does_not_divide():
         runner.shard_leading({"x": 1.0}, mesh)
 
 
+def test_quick_jit_compiles_once_for_a_static_argument():
+    traced = []
+
+    def power(x, n):
+        """To a static power."""
+        traced.append(n)
+        return x**n
+
+    quick = runner.quick_jit(power, static_argnames="n")
+    assert [float(quick(jnp.float32(3), n=n)) for n in (2, 2, 3)] == [9, 9, 27]
+    assert traced == [2, 3] and quick.__doc__ == power.__doc__ and quick.__wrapped__ is power
+
+
 def test_initialize_distributed_alone_does_nothing(monkeypatch):
     assert runner.initialize_distributed() is False
     monkeypatch.setenv("JAX_NUM_PROCESSES", "two")
