@@ -10,17 +10,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
 
 from infojax.checks.staging import stage_check
 from infojax.checks.static import mask
 from infojax.numerics import probability_tolerance
 
 
-def is_concrete(*arrays: jax.Array) -> bool:
+def is_concrete(*arrays: ArrayLike) -> bool:
     """Whether all arrays hold values, none being traced.
 
     Args:
-        *arrays: arrays or tracers.
+        *arrays: arrays, numbers or tracers.
 
     Returns:
         True outside of jit, vmap, grad and scan.
