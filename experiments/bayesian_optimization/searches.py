@@ -34,6 +34,7 @@ TITLES = {
     "max_value_entropy_search": "max-value entropy search",
     "q_expected_improvement": "expected improvement of 4",
     "constrained_expected_improvement": "constrained expected improvement",
+    "predictive_entropy_search": "predictive entropy search",
 }
 
 

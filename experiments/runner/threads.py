@@ -15,7 +15,7 @@ def side_by_side(
     Args:
         functions: by name; the first begin first.
         workers: How many at once; one calls in this thread. By default as many as there are
-            processors, but two.
+            processors, at least two.
 
     Yields:
         The results. What a function raises is raised here, and those that have not begun never

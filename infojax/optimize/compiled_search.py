@@ -267,9 +267,9 @@ def bayesian_optimization(
             a function of a point of the unit cube, to be maximised. Names: expected_improvement,
             log_expected_improvement, probability_of_improvement, upper_confidence_bound (beta 2),
             knowledge_gradient, noisy_expected_improvement, max_value_entropy_search,
-            thompson_sampling, constrained_expected_improvement, q_expected_improvement (the whole
-            batch at once; the others choose a batch one by one, believing their posterior mean);
-            random and sobol, which use no model.
+            predictive_entropy_search, thompson_sampling, constrained_expected_improvement,
+            q_expected_improvement (the whole batch at once; the others choose a batch one by one,
+            believing their posterior mean); random and sobol, which use no model.
         constraints: of a random key and a point to (K,) numbers, at most 0 where feasible; each
             is modelled as well.
         noisy: whether values are noisy: then the noise is estimated, and the incumbent is judged

@@ -3,6 +3,7 @@
 The last column of the inputs says which; the others are scaled by the lengthscales.
 """
 
+import abc
 import dataclasses
 import functools
 from typing import ClassVar
@@ -22,7 +23,7 @@ def _taken(array: jax.Array, codes: jax.Array) -> jax.Array:
     return array.at[codes].get(mode="fill", fill_value=jnp.nan)
 
 
-class _OneColumnMore:
+class _OneColumnMore(abc.ABC):
     """What these kernels share: inputs are split, and each says what its last column means.
 
     Attributes:
@@ -94,11 +95,13 @@ class _OneColumnMore:
         """
         return self._variances(*self._split(x), parameters).astype(x.dtype)
 
+    @abc.abstractmethod
     def _covariances(self, x, y, parameters) -> jax.Array:
-        raise NotImplementedError
+        """Of all pairs; each side is (places, what the rows are of)."""
 
+    @abc.abstractmethod
     def _variances(self, at, of, parameters) -> jax.Array:
-        raise NotImplementedError
+        """Of rows, given places and what they are of."""
 
 
 @functools.partial(
